@@ -1,0 +1,117 @@
+"""Cards: how a person, a form and a worker know a method, an adapter or an exporter, without torch.
+
+To add one: a settings dataclass, a function that `code` names, and one line in a registry
+(methods.py, adapters.py, exports.py).
+"""
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+from engine.job.settings import unknown_name
+
+C = TypeVar("C")
+
+RowKind = Literal["conversation", "preference", "text"]
+
+
+@dataclass(frozen=True)
+class Paper:
+    """Where a method comes from."""
+
+    title: str
+    url: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """One curve of a chart: the metric's name in `Step.metrics` ("loss" is `Step.loss`) and its legend."""
+
+    metric: str
+    label: str
+
+
+@dataclass(frozen=True)
+class Chart:
+    """One chart that a card asks for. `guide` is a horizontal line worth knowing (0.5 is guessing)."""
+
+    title: str
+    hint: str
+    lines: tuple[Line, ...]
+    is_share: bool = False
+    guide: float | None = None
+    guide_label: str = ""
+
+
+@dataclass(frozen=True)
+class MethodCard:
+    """A way to learn. `code` is resolved in the worker only ("module:function")."""
+
+    kind: str
+    family: Literal["instruction", "preference", "feedback", "pretraining"]
+    title: str
+    subtitle: str
+    help: str
+    good_for: str
+    costs: str
+    settings: type
+    rows: RowKind
+    charts: tuple[Chart, ...]
+    code: str
+    paper: Paper
+    needs_reference: bool = False
+    expert: bool = False
+
+
+@dataclass(frozen=True)
+class AdapterCard:
+    """What part of the model changes. `code` builds it in the worker."""
+
+    kind: str
+    title: str
+    subtitle: str
+    help: str
+    settings: type
+    code: str
+    paper: Paper
+    can_merge: bool = True
+    can_gguf: bool = True
+    recommended: bool = False
+    expert: bool = False
+
+
+@dataclass(frozen=True)
+class MoeCard:
+    """Whether the model is split into experts."""
+
+    kind: str
+    title: str
+    subtitle: str
+    help: str
+    settings: type
+
+
+@dataclass(frozen=True)
+class ExportCard:
+    """A format to take away."""
+
+    kind: str
+    title: str
+    help: str
+    types: Mapping[str, str]
+    code: str
+
+
+def find_card(registry: Mapping[str, C], kind: str, where: str) -> C:
+    """The card of that kind; raises JobError naming `where` and the nearest kind."""
+    if kind not in registry:
+        raise unknown_name(kind, kind, registry, what=f"'{where}'")
+    return registry[kind]
+
+
+def resolve(code: str) -> Callable[..., Any]:  # Any: each card's function has its own signature
+    """The function that a card's `code` names. Imports its module: call it in the worker only."""
+    module, _, name = code.partition(":")
+    function: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    return function

@@ -1,0 +1,342 @@
+"""What the worker tells: frozen dataclasses, one a line in a task's `events.jsonl`. Receive with `match`."""
+
+import time
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message:
+    """Anything that crosses a process: `time` in seconds since the epoch."""
+
+    time: float = field(default_factory=time.time)
+
+
+@dataclass(frozen=True)
+class Event(Message):
+    """What the worker tells."""
+
+
+# Any task ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Started(Event):
+    """The worker has the task. `resumed_from` is the checkpoint's step, 0 for a fresh start."""
+
+    task: str
+    pid: int
+    versions: dict[str, str]
+    resumed_from: int = 0
+
+
+@dataclass(frozen=True)
+class Phase(Event):
+    """A stage begins ("engine", "model", "rows", "first-step", "training", ...); it ends with the next."""
+
+    name: str
+    title: str
+
+
+@dataclass(frozen=True)
+class Progress(Event):
+    """How far a countable piece of work is; `unit` is "bytes", "rows", "tensors", "prompts"..."""
+
+    title: str
+    done: int
+    total: int | None
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class Remark(Event):
+    """Something worth a small card: handled by itself ("good", "info") or to be known ("warn")."""
+
+    tone: str
+    title: str
+    advice: str = ""
+    step: int | None = None
+
+
+@dataclass(frozen=True)
+class Failed(Event):
+    """The task ended by an error; `detail` holds the technical words for the report."""
+
+    title: str
+    advice: str
+    detail: str = ""
+    input_error: bool = False
+
+
+@dataclass(frozen=True)
+class Finished(Event):
+    """The task ended well. `outcome`: "done", "stopped" (kept what was there) or "discarded"."""
+
+    outcome: str
+    seconds: float
+    title: str = ""
+
+
+# Training ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Prepared(Event):
+    """Everything is loaded; the first step comes next. Counts of rows, tokens and parameters."""
+
+    device: str
+    dtype: str
+    template: str
+    rows_train: int
+    rows_validation: int
+    rows_skipped: int
+    rows_cut: int
+    tokens_per_epoch: int
+    trained_tokens_per_epoch: int
+    parameters: int
+    parameters_trained: int
+    steps: int
+    micro_batch: int
+    batch_size: int
+    threads: int
+
+
+@dataclass(frozen=True)
+class Step(Event):
+    """One optimizer update. `loss` and metrics are means over the update; memory in bytes; rows by number."""
+
+    step: int
+    steps: int
+    epoch: float
+    loss: float | None
+    learning_rate: float
+    gradient_norm: float | None
+    tokens: int
+    tokens_per_second: float
+    memory: int
+    seconds: float
+    rows: tuple[int, ...] = ()
+    metrics: dict[str, float | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Evaluated(Event):
+    """The rows kept back were looked at. `is_best` when the loss is the lowest so far."""
+
+    step: int
+    loss: float | None
+    rows: int
+    is_best: bool
+    metrics: dict[str, float | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Sampled(Event):
+    """A watched prompt's answer; step 0 is before training."""
+
+    step: int
+    prompt: str
+    answer: str
+
+
+@dataclass(frozen=True)
+class Saved(Event):
+    """A checkpoint stands complete on disk. `path` is relative to the run's folder."""
+
+    step: int
+    path: str
+    is_best: bool
+    bytes: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Paused(Event):
+    """Waiting between two updates."""
+
+    step: int
+
+
+@dataclass(frozen=True)
+class Continued(Event):
+    """Going on after a pause."""
+
+    step: int
+
+
+@dataclass(frozen=True)
+class Changed(Event):
+    """A setting was changed while running, from this step on."""
+
+    step: int
+    name: str
+    value: float
+
+
+@dataclass(frozen=True)
+class Trained(Event):
+    """Training has ended; `adapter` is the folder of the result, relative to the run."""
+
+    step: int
+    steps: int
+    first_loss: float | None
+    last_loss: float | None
+    best_loss: float | None
+    best_step: int | None
+    tokens: int
+    seconds: float
+    adapter: str
+
+
+# Compare (task "chat") --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Loaded(Event):
+    """A column's weights are ready. `fingerprint` proves which: eight hex digits of the weights' hash."""
+
+    column: int
+    title: str
+    weights: str
+    fingerprint: str
+    parameters: int
+    dtype: str
+
+
+@dataclass(frozen=True)
+class Piece(Event):
+    """More text of a column's answer."""
+
+    column: int
+    prompt: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Answered(Event):
+    """A column's answer is complete. `ended` tells whether it ended with an end token."""
+
+    column: int
+    prompt: int
+    text: str
+    tokens: int
+    seconds: float
+    ended: bool
+
+
+@dataclass(frozen=True)
+class Ready(Event):
+    """A task that waits for questions has nothing to do."""
+
+
+# Export -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Check(Event):
+    """One line of the receipt."""
+
+    title: str
+    detail: str
+    passed: bool
+
+
+@dataclass(frozen=True)
+class Exported(Event):
+    """The export stands complete at `path`."""
+
+    path: str
+    format: str
+    bytes: int
+    files: int
+    fingerprint: str
+    prompt: str = ""
+    answer_before: str = ""
+    answer_after: str = ""
+
+
+# Inspect ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Token:
+    """One token as the model gets it. `kind`: "prompt", "trained", "rejected" or "cut".
+
+    `special` tells a marker that the template or tokenizer added.
+    """
+
+    id: int
+    text: str
+    kind: str
+    special: bool = False
+
+
+@dataclass(frozen=True)
+class RowView:
+    """One row: its columns as plain text and, where asked, the tokens (second answer's in `rejected`)."""
+
+    number: int
+    cells: dict[str, str]
+    tokens: tuple[Token, ...] = ()
+    rejected: tuple[Token, ...] = ()
+    problem: str = ""
+    is_validation: bool = False
+
+
+@dataclass(frozen=True)
+class Inspected(Event):
+    """What the data is: shape with its evidence, counts, token lengths and problems."""
+
+    shape: str
+    rows_kind: str
+    evidence: str
+    columns: tuple[str, ...]
+    roles: dict[str, str]
+    rows: int
+    usable: int
+    skipped: dict[str, int]
+    skipped_rows: dict[str, tuple[int, ...]]
+    duplicates: int
+    cut: int
+    validation_rows: int
+    lengths: tuple[int, ...]
+    lengths_rejected: tuple[int, ...]
+    percentiles: dict[str, int]
+    trained_share: float
+    template: str
+    end_tokens: tuple[str, ...]
+    bytes: int
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RowsShown(Event):
+    """The rows that a `Show` command asked for."""
+
+    start: int
+    rows: tuple[RowView, ...]
+
+
+# Download ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Downloaded(Event):
+    """A hub model stands complete in the local cache at `path`."""
+
+    repo: str
+    revision: str
+    path: str
+    bytes: int
+
+
+# Told by the watcher, never written -------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Lost(Event):
+    """The worker ended without a word. `exit_code` is negative for a signal, None when unknown."""
+
+    exit_code: int | None
+    title: str
+    advice: str
+    checkpoint_step: int | None = None

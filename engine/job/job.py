@@ -1,0 +1,250 @@
+"""The job: everything a training run was asked to do. One frozen object, read from and written to TOML."""
+
+import dataclasses
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from engine.job.adapters import ADAPTERS, MOE
+from engine.job.cards import MethodCard, find_card
+from engine.job.errors import FolderError, JobError
+from engine.job.methods import METHODS
+from engine.job.sections import (
+    DataSource,
+    DeviceSection,
+    ModelSection,
+    RowsSection,
+    SavingSection,
+    TrainSection,
+    WatchSection,
+)
+from engine.job.settings import parse_value, read_section, section_values, setting_fields, unknown_name
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A card's kind and its settings (an instance of the card's settings dataclass)."""
+
+    kind: str
+    settings: Any  # the card's own dataclass
+
+
+def choose(
+    registry: Mapping[str, Any], kind: str, where: str, values: Mapping[str, object] | None = None
+) -> Choice:
+    """The card `kind` of `registry` with `values` over its defaults; raises JobError naming the field."""
+    card = find_card(registry, kind, f"{where}.kind")
+    return Choice(kind, read_section(card.settings, values or {}, where))
+
+
+CARD_SECTIONS: dict[str, Mapping[str, Any]] = {"method": METHODS, "adapter": ADAPTERS, "moe": MOE}
+PLAIN_SECTIONS: dict[str, type] = {
+    "model": ModelSection,
+    "rows": RowsSection,
+    "train": TrainSection,
+    "saving": SavingSection,
+    "watch": WatchSection,
+    "device": DeviceSection,
+}
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training run, complete. Sections are settings dataclasses; method, adapter and moe are choices."""
+
+    name: str = ""
+    model: ModelSection = field(default_factory=ModelSection)
+    data: tuple[DataSource, ...] = ()
+    rows: RowsSection = field(default_factory=RowsSection)
+    method: Choice = field(default_factory=lambda: choose(METHODS, "sft", "method"))
+    adapter: Choice = field(default_factory=lambda: choose(ADAPTERS, "lora", "adapter"))
+    moe: Choice = field(default_factory=lambda: choose(MOE, "none", "moe"))
+    train: TrainSection = field(default_factory=TrainSection)
+    saving: SavingSection = field(default_factory=SavingSection)
+    watch: WatchSection = field(default_factory=WatchSection)
+    device: DeviceSection = field(default_factory=DeviceSection)
+
+    @property
+    def method_card(self) -> MethodCard:
+        """The card of the chosen method."""
+        return METHODS[self.method.kind]
+
+
+def job_from_values(values: Mapping[str, object], folder: Path | None = None) -> Job:
+    """A job from plain values (a parsed TOML). Relative data and model paths are taken from `folder`.
+
+    Raises JobError naming the first unknown or wrong field by its dotted name.
+    """
+    if values.get("schema", SCHEMA) != SCHEMA:
+        advice = f"This version reads schema {SCHEMA}; update Tunewright."
+        raise JobError(f"'schema' is {values['schema']}, which is not known.", advice)
+    parts: dict[str, Any] = {}
+    for name, value in values.items():
+        if name == "schema":
+            continue
+        parts[name] = _read_part(name, value, folder)
+    return Job(**parts)
+
+
+def job_values(job: Job) -> dict[str, object]:
+    """The plain values of a job, complete: every field stands in it, in the order of the file."""
+    values: dict[str, object] = {"schema": SCHEMA, "name": job.name, "model": section_values(job.model)}
+    values["data"] = [section_values(source) for source in job.data]
+    values["rows"] = section_values(job.rows)
+    for name in CARD_SECTIONS:
+        choice: Choice = getattr(job, name)
+        values[name] = {"kind": choice.kind, **section_values(choice.settings)}
+    for name in ("train", "saving", "watch", "device"):
+        values[name] = section_values(getattr(job, name))
+    return values
+
+
+def read_job(path: Path) -> Job:
+    """Read a job file; raises JobError or FolderError in one sentence that names the file."""
+    values = read_toml(path)
+    try:
+        return job_from_values(values, path.parent)
+    except JobError as error:
+        raise JobError(f"{path.name}: {error.title}", error.advice) from None
+
+
+def read_toml(path: Path) -> dict[str, Any]:  # Any: a TOML table
+    """The table in a TOML file, a byte-order mark allowed; raises JobError naming file and line."""
+    try:
+        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+    except FileNotFoundError:
+        raise JobError(f"The job file {path} does not exist.", "Check the path.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise JobError(f"{path} cannot be read: {error}.", "Give a job file in TOML, UTF-8.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise JobError(f"{path.name} is not valid TOML: {error}.", "Mend that line.") from None
+
+
+def write_job(job: Job, path: Path) -> None:
+    """Write the job complete, atomically."""
+    write_toml(job_values(job), path)
+
+
+def write_toml(values: Mapping[str, Any], path: Path) -> None:  # Any: a TOML table
+    """Write a table as TOML, atomically; raises FolderError when the folder cannot be written."""
+    import tomli_w  # not at the top: losses are importable with torch alone
+
+    part = path.with_name(path.name + ".part")
+    try:
+        part.write_text(tomli_w.dumps(values), encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        raise FolderError(
+            f"{path} cannot be written: {error.strerror}.", "Choose a writable folder."
+        ) from None
+
+
+def with_text(job: Job, assignment: str) -> Job:
+    """The job with one `section.field=value` of the command line applied; raises JobError."""
+    dotted, equals, text = assignment.partition("=")
+    if not equals:
+        raise JobError(f"'{assignment}' is not section.field=value.", "Write for example train.epochs=3.")
+    section, _, name = dotted.strip().partition(".")
+    if section == "name" and not name:
+        return dataclasses.replace(job, name=text.strip())
+    if section == "data":
+        return _with_data_text(job, name, text)
+    if section in CARD_SECTIONS and name == "kind":
+        return with_kind(job, section, text.strip())
+    target = _section_object(job, section)
+    fields = {f.name: f for f in setting_fields(type(target))}
+    if name not in fields:
+        raise unknown_name(dotted, name, fields)
+    return with_value(job, dotted.strip(), parse_value(fields[name], text, section))
+
+
+def with_value(job: Job, dotted: str, value: object) -> Job:
+    """The job with the checked value of one field replaced ("train.epochs", "method.beta")."""
+    section, _, name = dotted.partition(".")
+    current = getattr(job, section)
+    if isinstance(current, Choice):
+        changed: Any = Choice(current.kind, dataclasses.replace(current.settings, **{name: value}))
+    else:
+        changed = dataclasses.replace(current, **{name: value})
+    return dataclasses.replace(job, **{section: changed})
+
+
+def with_kind(job: Job, section: str, kind: str) -> Job:
+    """The job with another card chosen for method, adapter or moe; settings of the same name are kept."""
+    registry = CARD_SECTIONS[section]
+    card = find_card(registry, kind, f"{section}.kind")
+    fresh = {f.name for f in setting_fields(card.settings)}
+    old = section_values(getattr(job, section).settings)
+    kept = {name: value for name, value in old.items() if name in fresh}
+    changed: dict[str, Any] = {section: choose(registry, kind, section, kept)}
+    return dataclasses.replace(job, **changed)
+
+
+def require_data(job: Job) -> None:
+    """Raise JobError when the job names no data."""
+    if not job.data or not all(source.path for source in job.data):
+        raise JobError("The job names no data.", 'Add [[data]] with path = "your-file.jsonl".')
+
+
+def _read_part(name: str, value: object, folder: Path | None) -> object:
+    if name == "name":
+        if not isinstance(value, str):
+            raise JobError("'name' is not a text.", 'Write name = "my run".')
+        return value
+    if name == "data":
+        return _read_data(value, folder)
+    known = ["name", "data", *PLAIN_SECTIONS, *CARD_SECTIONS]
+    if name not in known:
+        raise unknown_name(name, name, known, what="section")
+    if not isinstance(value, Mapping):
+        raise JobError(f"'{name}' is not a section.", f"Write [{name}] on a line of its own.")
+    if name in CARD_SECTIONS:
+        default = getattr(Job(), name).kind
+        fields = {key: item for key, item in value.items() if key != "kind"}
+        return choose(CARD_SECTIONS[name], str(value.get("kind", default)), name, fields)
+    section: object = read_section(PLAIN_SECTIONS[name], value, name)
+    if isinstance(section, ModelSection) and folder is not None:
+        return dataclasses.replace(section, source=_resolved_model(section.source, folder))
+    return section
+
+
+def _read_data(value: object, folder: Path | None) -> tuple[DataSource, ...]:
+    tables = value if isinstance(value, list) else [value]
+    sources = []
+    for number, table in enumerate(tables, 1):
+        where = "data" if len(tables) == 1 else f"data[{number}]"
+        if not isinstance(table, Mapping):
+            raise JobError(f"'{where}' is not a section.", "Write [[data]] on a line of its own.")
+        source = read_section(DataSource, table, where)
+        if source.path and folder is not None and not Path(source.path).expanduser().is_absolute():
+            source = dataclasses.replace(source, path=str((folder / source.path).resolve()))
+        sources.append(source)
+    return tuple(sources)
+
+
+def _resolved_model(source: str, folder: Path) -> str:
+    """A relative model folder beside the job file becomes absolute; 'starter', hub ids and the rest stay."""
+    beside = folder / source
+    return str(beside.resolve()) if source.startswith(".") or beside.is_dir() else source
+
+
+def _with_data_text(job: Job, name: str, text: str) -> Job:
+    """`data.path=FILE` on the command line: a field of the first data source."""
+    source = job.data[0] if job.data else DataSource()
+    fields = {f.name: f for f in setting_fields(DataSource)}
+    if name not in fields:
+        raise unknown_name(f"data.{name}", name, fields)
+    changed = dataclasses.replace(source, **{name: parse_value(fields[name], text, "data")})
+    return dataclasses.replace(job, data=(changed, *job.data[1:]))
+
+
+def _section_object(job: Job, section: str) -> Any:  # Any: one of the settings dataclasses
+    if section in CARD_SECTIONS:
+        return getattr(job, section).settings
+    if section in PLAIN_SECTIONS:
+        return getattr(job, section)
+    raise unknown_name(section, section, ["name", "data", *PLAIN_SECTIONS, *CARD_SECTIONS], what="section")
