@@ -1,0 +1,86 @@
+"""Choice cards in a grid, or radio rows below each other, of which exactly one is chosen."""
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QAbstractButton, QGridLayout, QWidget
+
+from gui.widgets.choice_card import ChoiceCard
+from gui.widgets.radio_row import RadioRow
+
+
+class ChoiceGroup(QWidget):
+    """Add choices by value; `changed` carries the value that a person chose. Arrow keys move between choices."""
+
+    changed = Signal(str)
+
+    def __init__(
+        self, columns: int = 1, name: str = "", spacing: int = 12, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._columns = columns
+        self.setAccessibleName(name)
+        self._layout = QGridLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.setSpacing(spacing)
+        self._choices: dict[str, ChoiceCard | RadioRow] = {}
+        self._value = ""
+
+    def add(self, value: str, choice: ChoiceCard | RadioRow) -> None:
+        """Add one choice behind the others."""
+        choice.setParent(self)
+        choice.clicked.connect(self._clicked)
+        choice.setProperty("choice", value)
+        self._choices[value] = choice
+        self._arrange()
+
+    def choice(self, value: str) -> ChoiceCard | RadioRow:
+        """The card or row of a value."""
+        return self._choices[value]
+
+    def value(self) -> str:
+        """The chosen value, "" when there is none."""
+        return self._value
+
+    def set_value(self, value: str) -> None:
+        """Choose without announcing it; a blocked choice can be shown as chosen, its reason stays visible."""
+        self._value = value
+        for name, choice in self._choices.items():
+            choice.setChecked(name == value)
+            choice.update()
+
+    def set_shown(self, value: str, is_shown: bool) -> None:
+        """Show or hide one choice; the others close up."""
+        self._choices[value].setVisible(is_shown)
+        self._arrange()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        steps = {Qt.Key.Key_Left: -1, Qt.Key.Key_Up: -1, Qt.Key.Key_Right: 1, Qt.Key.Key_Down: 1}
+        step = steps.get(Qt.Key(event.key()), 0)
+        shown = [choice for choice in self._choices.values() if not choice.isHidden()]
+        focused = next((i for i, choice in enumerate(shown) if choice.hasFocus()), None)
+        if not step or focused is None:
+            super().keyPressEvent(event)
+            return
+        target = shown[(focused + step) % len(shown)]
+        target.setFocus(Qt.FocusReason.TabFocusReason)
+        if not target.blocked_reason:
+            self._choose(str(target.property("choice")))
+
+    def _clicked(self) -> None:
+        sender = self.sender()
+        if isinstance(sender, QAbstractButton):
+            self._choose(str(sender.property("choice")))
+
+    def _choose(self, value: str) -> None:
+        is_allowed = not self._choices[value].blocked_reason
+        is_new = is_allowed and value != self._value
+        self.set_value(value if is_allowed else self._value)
+        if is_new:
+            self.changed.emit(value)
+
+    def _arrange(self) -> None:
+        shown = [choice for choice in self._choices.values() if not choice.isHidden()]
+        for place, choice in enumerate(shown):
+            self._layout.addWidget(choice, place // self._columns, place % self._columns)
+        for column in range(self._columns):
+            self._layout.setColumnStretch(column, 1)
