@@ -1,0 +1,174 @@
+"""One answer, token by token: the same loop for live samples, Compare and the check of an export.
+
+The plain distribution of the model is followed: greedy at temperature 0, else drawn at that temperature.
+Penalties and filters that a model folder may ask for are left out, so that what is seen is what was trained.
+"""
+
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from engine.job.errors import DataError, ModelError
+
+Prompt = str | Sequence[Mapping[str, str]]
+_UNFINISHED = "\ufffd"  # what a decoder shows for a character whose last bytes are still to come
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the model wrote. `tokens` counts the end token; `ended` tells whether there was one."""
+
+    text: str
+    tokens: int
+    seconds: float
+    ended: bool
+
+
+def generate(
+    model: torch.nn.Module,
+    tokenizer: Any,  # Any: transformers' tokenizers share no typed base
+    prompt: Prompt,
+    *,
+    seed: int,
+    temperature: float,
+    max_new_tokens: int,
+    end_ids: Collection[int],
+    on_text: Callable[[str], None] | None = None,
+    stopped: Callable[[], bool] | None = None,
+) -> Answer:
+    """Answer one prompt; `on_text` gets each new piece of text, never half a character.
+
+    A string is asked as the user's message where the tokenizer has a chat template, else it is continued.
+    The seed alone decides what is drawn: global random state is neither used nor changed. The model's
+    training flags are as before afterwards. `stopped` is asked before every token.
+    Raises DataError when the prompt leaves no room in the context, ModelError when logits are not numbers.
+    """
+    started = time.perf_counter()
+    ids = encode_prompt(tokenizer, prompt)
+    room = _room(model, len(ids), max_new_tokens)
+    text = _Stream(tokenizer, on_text)
+    written, ended = 0, False
+    with evaluating(model), torch.no_grad():
+        for token in _tokens(model, ids, torch.Generator().manual_seed(seed), temperature):
+            written, ended = written + 1, token in end_ids
+            if not ended:
+                text.add(token)
+            if ended or written >= room or (stopped is not None and stopped()):
+                break
+    return Answer(text.finish(), written, time.perf_counter() - started, ended)
+
+
+def encode_prompt(tokenizer: Any, prompt: Prompt) -> list[int]:
+    """The ids that the model is asked with: the chat template up to where its answer begins.
+
+    Raises DataError when nothing is left to ask with, or the template refuses the messages.
+    """
+    if not tokenizer.chat_template:
+        text = prompt if isinstance(prompt, str) else "\n".join(message["content"] for message in prompt)
+        ids: list[int] = list(tokenizer(text)["input_ids"])
+        if not ids and tokenizer.bos_token_id is not None:
+            ids = [tokenizer.bos_token_id]
+    else:
+        messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else list(prompt)
+        ids = _render(tokenizer, messages)
+    if not ids:
+        raise DataError("The prompt is empty.", "Write a question or the beginning of a text.")
+    return ids
+
+
+@contextmanager
+def evaluating(model: torch.nn.Module) -> Iterator[None]:
+    """Evaluation mode (no dropout); each module's own training flag is restored afterwards."""
+    training = [module for module in model.modules() if module.training]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module in training:
+            module.training = True
+
+
+def _render(tokenizer: Any, messages: Sequence[Mapping[str, str]]) -> list[int]:
+    from jinja2 import TemplateError
+
+    try:
+        rendered = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=True)
+    except TemplateError as error:
+        advice = "Choose another template for this model, or ask in the form it expects."
+        raise DataError(f"The chat template refuses this prompt: {error}.", advice) from None
+    return list(rendered["input_ids"])
+
+
+def _room(model: Any, prompt_tokens: int, max_new_tokens: int) -> int:
+    """How many tokens the answer may have within the model's context."""
+    context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    if context is None:  # no fixed number of positions
+        return max_new_tokens
+    if prompt_tokens >= context:
+        title = f"The prompt has {prompt_tokens} tokens; the model takes at most {context} with its answer."
+        raise DataError(title, "Shorten the prompt.")
+    return min(max_new_tokens, int(context) - prompt_tokens)
+
+
+def _tokens(model: Any, ids: Sequence[int], generator: torch.Generator, temperature: float) -> Iterator[int]:
+    """Endless: one token after the other; only the new token goes through the model, the rest is cached."""
+    device = next(model.parameters()).device
+    new, cache = torch.tensor([list(ids)], device=device), None
+    while True:
+        out = model(input_ids=new, past_key_values=cache, use_cache=True, logits_to_keep=1)
+        token = _choose(out.logits[0, -1].float().cpu(), generator, temperature)
+        yield token
+        new, cache = torch.tensor([[token]], device=device), out.past_key_values
+
+
+def _choose(logits: torch.Tensor, generator: torch.Generator, temperature: float) -> int:
+    """The next token from float32 logits `(V,)` on the CPU, where the same seed draws the same everywhere."""
+    if torch.isnan(logits).any():
+        advice = "Its weights are damaged or training went astray: use an earlier checkpoint."
+        raise ModelError("The model's answer is not a number.", advice)
+    if temperature <= 0:
+        return int(logits.argmax())
+    chances = torch.softmax(logits / temperature, dim=-1)
+    return int(torch.multinomial(chances, 1, generator=generator))
+
+
+class _Stream:
+    """Turns tokens into text as they come, holding back what may still be the half of a character."""
+
+    def __init__(self, tokenizer: Any, on_text: Callable[[str], None] | None) -> None:
+        self._tokenizer = tokenizer
+        self._on_text = on_text
+        self._ids: list[int] = []
+        self._start = 0  # decoded again each time, so that a token's text may depend on its left neighbours
+        self._told = 0
+        self._sent = ""
+
+    def add(self, token: int) -> None:
+        self._ids.append(token)
+        if self._on_text is None:
+            return
+        before = self._decode(self._ids[self._start : self._told])
+        now = self._decode(self._ids[self._start :])
+        if len(now) > len(before) and not now.endswith(_UNFINISHED):
+            self._send(now[len(before) :])
+            self._start, self._told = self._told, len(self._ids)
+
+    def finish(self) -> str:
+        """The whole text; what was still held back is sent."""
+        text = self._decode(self._ids)
+        if self._on_text is not None and text.startswith(self._sent) and len(text) > len(self._sent):
+            self._send(text[len(self._sent) :])
+        return text
+
+    def _send(self, piece: str) -> None:
+        self._sent += piece
+        if self._on_text is not None:
+            self._on_text(piece)
+
+    def _decode(self, ids: Sequence[int]) -> str:
+        text: str = self._tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        return text
