@@ -67,10 +67,14 @@ class Tail(Generic[M]):
 
 
 class Desk:
-    """A worker's side of its folder: tell events, hear commands. Every task function gets one."""
+    """A worker's side of its folder: tell events, hear commands. Every task function gets one.
 
-    def __init__(self, folder: Path) -> None:
+    Commands from before `since` (seconds since the epoch) are history: they were meant for an earlier worker.
+    """
+
+    def __init__(self, folder: Path, since: float = 0.0) -> None:
         self.folder = folder
+        self._since = since
         self._commands = Tail(folder / COMMANDS_FILE, Command)
 
     def tell(self, event: Event) -> None:
@@ -79,7 +83,7 @@ class Desk:
 
     def heard(self) -> list[Command]:
         """The commands that came since the last look."""
-        return self._commands.read()
+        return [command for command in self._commands.read() if command.time >= self._since]
 
 
 def events_of(folder: Path) -> list[Event]:

@@ -3,9 +3,11 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import engine
+from engine.job.record import update_record
 
 WARM = "-"
 
@@ -23,6 +25,8 @@ def start_worker(folder: Path | None, *, beside_window: bool = False) -> "subpro
     The worker has a session of its own, so that it outlives the terminal or window that started it. It
     redirects its own output to the folder's log. `beside_window` makes it yield to an open window.
     """
+    if folder is not None:
+        mark_starting(folder)
     return subprocess.Popen(
         worker_command(WARM if folder is None else str(folder)),
         stdin=subprocess.PIPE if folder is None else subprocess.DEVNULL,
@@ -39,12 +43,18 @@ def hand_over(worker: "subprocess.Popen[bytes]", folder: Path) -> bool:
     """Give a warm worker its folder; False when it is no longer there."""
     if worker.stdin is None or worker.poll() is not None:
         return False
+    mark_starting(folder)
     try:
         worker.stdin.write(f"{folder}\n".encode())
         worker.stdin.close()
     except OSError:
         return False
     return True
+
+
+def mark_starting(folder: Path) -> None:
+    """Note that a worker is coming: commands from before `started` are not meant for it."""
+    update_record(folder, status="starting", started=time.time(), finished=None, pid=None, message="")
 
 
 def _environment(beside_window: bool) -> dict[str, str]:

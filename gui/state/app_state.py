@@ -1,0 +1,197 @@
+"""The state that the whole window shares: preferences, draft, engine, and the run in progress with its queue."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject, Signal
+
+from engine.job.channel import CHECKPOINTS
+from engine.job.commands import Command, Pause, Resume, Stop
+from engine.job.errors import EngineError
+from engine.job.events import Event
+from engine.job.job import Job, require_data
+from engine.job.record import ENDED, update_record
+from engine.library.example import example_job
+from engine.library.folders import home
+from engine.library.models import check_model, locate_model
+from engine.library.preferences import Preferences, read_preferences, write_preferences
+from engine.library.runs import create_run, is_alive, list_runs, settle
+from gui.engine_thread import EngineThread
+from gui.state.draft import Draft
+from gui.state.live_run import LiveRun
+from gui.state.machine import MachineState
+
+DRAFT_FILE = "draft.toml"
+
+
+class AppState(QObject):
+    """Everything that outlives a page. Pages get it in their constructor.
+
+    `run` is the run that the Train page shows: active, ended, or None. `notice(tone, title, advice)` is for
+    the window's notice bar. `navigate(page)` asks the window to show a page by its key.
+    """
+
+    run_changed = Signal()
+    runs_changed = Signal()
+    preferences_changed = Signal()
+    notice = Signal(str, str, str)
+    navigate = Signal(str)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.preferences = read_preferences()
+        self.draft = Draft(home() / DRAFT_FILE, self)
+        self.draft.save_failed.connect(lambda text: self.notice.emit("bad", "The draft was not saved.", text))
+        self.machine = MachineState(self)
+        self.engine = EngineThread(self)
+        self.engine.events.connect(self._take_events)
+        self.engine.start()
+        self.run: LiveRun | None = None
+        self.queue: list[Path] = []
+
+    # Preferences
+
+    def set_preference(self, name: str, value: Any) -> None:  # Any: the field's own type
+        """Change one preference and keep it."""
+        self.preferences = dataclasses.replace(self.preferences, **{name: value})
+        self._keep_preferences()
+
+    def reset_preferences(self) -> None:
+        """Back to the defaults; runs, models and data stay."""
+        self.preferences = Preferences()
+        self._keep_preferences()
+
+    # Runs
+
+    def load_example(self) -> None:
+        """Fill the draft with the two-minute example."""
+        self.draft.replace(example_job())
+
+    def what_is_missing(self) -> str:
+        """One short sentence when the draft cannot be started, else an empty text."""
+        job = self.draft.job
+        try:
+            require_data(job)
+            check_model(locate_model(job.model.source, job.model.revision))
+        except EngineError as error:
+            return error.title
+        missing = [source.path for source in job.data if not Path(source.path).exists()]
+        return f"{missing[0]} does not exist." if missing else ""
+
+    def start_run(self, parent_run: str | None = None) -> LiveRun | None:
+        """Start the draft, or queue it behind the active run; None (and a notice) when it is refused."""
+        try:
+            missing = self.what_is_missing()
+            if missing:
+                raise EngineError(missing, "Complete the set-up first.")
+            folder = create_run(self.draft.job, parent=parent_run)
+        except EngineError as error:
+            self.notice.emit("bad", error.title, error.advice)
+            return None
+        self.runs_changed.emit()
+        if self.run is not None and self.run.is_active:
+            self.queue.append(folder)
+            self.notice.emit("info", "The run waits in the queue.", "It starts when the present one ends.")
+            return None
+        return self._launch(folder)
+
+    def resume_run(self, folder: Path, changes: dict[str, object] | None = None) -> LiveRun | None:
+        """Go on from the newest checkpoint, optionally with another micro-batch (the result is the same)."""
+        if self.run is not None and self.run.is_active:
+            self.notice.emit("warn", "Another run is going.", "Stop it or wait until it has ended.")
+            return None
+        return self._launch(folder)
+
+    def watch_run(self, folder: Path) -> LiveRun:
+        """Show a run on the Train page: re-attached when it is alive, replayed when it has ended."""
+        self._show(LiveRun(folder, self))
+        assert self.run is not None
+        self.engine.watch(folder)
+        return self.run
+
+    def reattach(self) -> LiveRun | None:
+        """Find a run that is still going from an earlier window, and watch it; marks dead ones as lost."""
+        for info in list_runs():
+            if info.record.status in ENDED or info.record.status == "created":
+                continue
+            if is_alive(info.record):
+                return self.watch_run(info.folder)
+            settle(info.folder)
+        return None
+
+    def control(self, command: Command) -> None:
+        """Tell the shown run something and show at once that it was asked."""
+        if self.run is None:
+            return
+        try:
+            self.engine.send(self.run.folder, command)
+        except EngineError as error:
+            self.notice.emit("bad", error.title, error.advice)
+            return
+        match command:
+            case Pause():
+                self.run.expect("pausing")
+            case Resume():
+                self.run.expect("running")
+            case Stop():
+                self.run.expect("stopping")
+            case _:
+                pass
+
+    def close_run(self) -> None:
+        """Leave the shown run, so that the Train page is ready for the draft again."""
+        if self.run is not None and not self.run.is_active:
+            self._show(None)
+
+    def rename_run(self, folder: Path, name: str) -> None:
+        """Give a run another name."""
+        try:
+            update_record(folder, name=name)
+        except EngineError as error:
+            self.notice.emit("bad", error.title, error.advice)
+        if self.run is not None and self.run.folder == folder:
+            self.run.refresh()
+            self.run.changed.emit()
+        self.runs_changed.emit()
+
+    def shut_down(self) -> None:
+        """Save the draft and end the thread; a run that goes on goes on."""
+        self.draft.save()
+        self.engine.close()
+
+    def _launch(self, folder: Path) -> LiveRun:
+        run = LiveRun(folder, self)
+        self._show(run)
+        self.engine.start_task(folder)
+        return run
+
+    def _show(self, run: LiveRun | None) -> None:
+        if self.run is not None:
+            self.engine.unwatch(self.run.folder)
+            self.run.deleteLater()
+        self.run = run
+        if run is not None:
+            run.ended.connect(self._after_run)
+        self.run_changed.emit()
+
+    def _after_run(self) -> None:
+        self.runs_changed.emit()
+        if self.queue:
+            self._launch(self.queue.pop(0))
+
+    def _take_events(self, folder: str, events: list[Event]) -> None:
+        if self.run is not None and folder == str(self.run.folder):
+            self.run.apply(events)
+
+    def _keep_preferences(self) -> None:
+        try:
+            write_preferences(self.preferences)
+        except EngineError as error:
+            self.notice.emit("bad", error.title, error.advice)
+        self.preferences_changed.emit()
+
+
+def has_checkpoints(folder: Path) -> bool:
+    """Has the run anything to go on from?"""
+    return any((folder / CHECKPOINTS).glob("step-*"))
