@@ -172,16 +172,13 @@ def torch_attempts(build: str, system: str, version: str) -> list[list[str]]:
     index, or among the user's own sources; where it is out of reach, looking for it is short.
     """
     brief = ["--timeout", "15", "--retries", "1"]
-    plain = [f"torch=={version}"]
+    plain = f"torch=={version}"
     if build == "cpu":
-        return [
-            [*brief, f"torch=={version}+cpu"],
-            [*brief, "--index-url", f"{TORCH_INDEX}/cpu", *plain],
-            plain,
-        ]
+        cpu = [*brief, f"{plain}+cpu"]
+        return [cpu, ["--index-url", f"{TORCH_INDEX}/cpu", *cpu], [plain]]
     if build == "cuda" and system == "win32":
-        return [["--index-url", f"{TORCH_INDEX}/cu130", *brief, *plain], plain]
-    return [plain]
+        return [["--index-url", f"{TORCH_INDEX}/cu130", *brief, plain], [plain]]
+    return [[plain]]
 
 
 def install(torch: str) -> None:

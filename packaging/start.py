@@ -1,0 +1,34 @@
+"""The program inside a bundle: the window without arguments, with them the command line and the worker's process."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+
+
+def main() -> int:
+    """Start what the arguments ask for; the exit code is its own."""
+    multiprocessing.freeze_support()  # Before anything else: a child of the bundle is this same program.
+    give_missing_streams()
+    arguments = [
+        argument for argument in sys.argv[1:] if not argument.startswith("-psn_")
+    ]  # macOS' Finder adds it
+    if arguments:
+        from engine.__main__ import main as command_line
+
+        return command_line(arguments)
+    from gui.__main__ import main as window
+
+    return window()
+
+
+def give_missing_streams() -> None:
+    """A program without a console has no standard streams on Windows; what is printed there goes nowhere."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123 - lives as long as we do
+
+
+if __name__ == "__main__":
+    sys.exit(main())
