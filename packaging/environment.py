@@ -183,16 +183,21 @@ def torch_attempts(build: str, system: str, version: str) -> list[list[str]]:
 
 def install(torch: str) -> None:
     """Install PyTorch in the build that fits, then the project itself and all it needs, under the constraints."""
+    install_torch(torch_attempts(torch, sys.platform, torch_version()))
+    pip(
+        ["--constraint", str(CONSTRAINTS), "--editable", f"{ROOT}[window,dev]"],
+        "installing the other packages",
+    )
+
+
+def torch_version() -> str:
+    """The version of PyTorch that the constraints name; raises `Problem` where they do not."""
     version = re.search(r"^torch==([\w.]+)", CONSTRAINTS.read_text(encoding="utf-8"), re.MULTILINE)
     if not version:
         raise Problem(
             f"{CONSTRAINTS} names no version of torch: bring the file back from the project's history."
         )
-    install_torch(torch_attempts(torch, sys.platform, version[1]))
-    pip(
-        ["--constraint", str(CONSTRAINTS), "--editable", f"{ROOT}[window,dev]"],
-        "installing the other packages",
-    )
+    return version[1]
 
 
 def install_torch(attempts: list[list[str]]) -> None:
