@@ -12,9 +12,12 @@ from gui.theme.assets import ICONS
 _DENSITIES = (1.0, 2.0, 3.0)
 
 
-def icon(name: str, role: str = "text", size: int = 16) -> QIcon:
-    """The icon in the colour of a token (`text`, `muted`, `accent`, `on_accent`, `bad`...), muted when disabled."""
-    return _icon(name, getattr(current(), role), current().muted, size)
+def icon(name: str, role: str = "text", size: int = 16, gap: int = 0) -> QIcon:
+    """The icon in the colour of a token (`text`, `muted`, `accent`, `on_accent`, `bad`...), muted when disabled.
+
+    `gap` adds clear pixels behind it, before it when negative: the room between an icon and a button's words.
+    """
+    return _icon(name, getattr(current(), role), current().muted, size, gap)
 
 
 def pixmap(name: str, role: str = "text", size: int = 16, density: float = 1.0) -> QPixmap:
@@ -34,21 +37,22 @@ def is_icon(name: str) -> bool:
 
 
 @cache
-def _icon(name: str, colour: str, disabled: str, size: int) -> QIcon:
+def _icon(name: str, colour: str, disabled: str, size: int, gap: int) -> QIcon:
     made = QIcon()
     for density in _DENSITIES:
-        made.addPixmap(_pixmap(name, colour, size, density))
-        made.addPixmap(_pixmap(name, disabled, size, density), QIcon.Mode.Disabled)
+        made.addPixmap(_pixmap(name, colour, size, density, gap))
+        made.addPixmap(_pixmap(name, disabled, size, density, gap), QIcon.Mode.Disabled)
     return made
 
 
 @cache
-def _pixmap(name: str, colour: str, size: int, density: float) -> QPixmap:
-    picture = QPixmap(QSize(round(size * density), round(size * density)))
+def _pixmap(name: str, colour: str, size: int, density: float, gap: int = 0) -> QPixmap:
+    side = round(size * density)
+    picture = QPixmap(QSize(side + round(abs(gap) * density), side))
     picture.fill(Qt.GlobalColor.transparent)
     painter = QPainter(picture)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    _renderer(name, colour).render(painter)
+    _renderer(name, colour).render(painter, QRectF(max(0, -gap) * density, 0, side, side))
     painter.end()
     picture.setDevicePixelRatio(density)
     return picture

@@ -21,6 +21,8 @@ QLabel[role="value"] { font-size: $p22; font-weight: 600; }
 QLabel[role="muted"] { color: $muted; }
 QLabel[role="small"] { font-size: $p12; color: $muted; }
 QLabel[role="smalltext"] { font-size: $p12; }
+QLabel[role="smalltext"][tone="good"], QLabel[role="smalltext"][tone="warn"] { font-weight: 500; }
+QLabel[role="smallstrong"] { font-size: $p12; font-weight: 600; }
 QLabel[tone="good"] { color: $good; }
 QLabel[tone="warn"] { color: $warn; }
 QLabel[tone="bad"] { color: $bad; }
@@ -90,6 +92,7 @@ QLineEdit:disabled, QPlainTextEdit:disabled, QAbstractSpinBox:disabled, QComboBo
   color: $muted; border: 1px dashed $dashed; }
 QLineEdit[invalid="true"], QAbstractSpinBox[invalid="true"] { border: 1px solid $bad; }
 QPlainTextEdit[role="plain"] { background: transparent; border: none; padding: 0; min-height: 0; }
+QAbstractSpinBox QLineEdit { border: none; background: transparent; padding: 0; min-height: 0; }
 QComboBox { padding-right: $p28; }
 QComboBox:hover { background: $hover; }
 QComboBox[compact="true"] { min-height: $p24; font-size: $p12; border-radius: 6px; }

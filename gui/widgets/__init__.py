@@ -5,7 +5,7 @@ Icons are Lucide names (`gui.theme.icons`); tones are good, warn, bad, accent, n
 Blocked things (buttons, choices) always show their reason; `set_blocked("")` frees them.
 
 labels          Label(text, role, tone, wrap) · ElidedLabel(text, role) · TermLabel(text, term) · Line(upright)
-                roles: title, hero, heading, strong, medium, value, muted, small, smalltext
+                roles: title, hero, heading, strong, medium, value, muted, small, smalltext, smallstrong
 buttons         Button(text, kind, icon, compact=, icon_last=) · IconButton(icon, name, compact)
                 kinds: primary, secondary, quiet, danger, link; set_label, set_kind, set_blocked(reason), reason_label()
 card            Card(title, subtle, icon, padding): .body, add_to_header, set_title, set_subtle, set_tone("selected")
@@ -30,7 +30,10 @@ number_box      NumberBox(value, low, high, whole=, name=, auto=): changed(numbe
 slider          ValueSlider(low, high, value, name, words=(left, right), logarithmic=, whole=, box=, show=):
                 changed(float), value, set_value, set_range
 histogram       Histogram(name): set_series([(label, counts, role)], low, high), set_cut, cut_moved, cut_chosen
-token_view      TokenView(name): set_tokens([(text, kind)]); TokenLegend(kinds)
+token_view      TokenView(name, lines): set_tokens([(text, kind)]), text, copy; kinds: prompt, trained, rejected, cut,
+                special, special-trained, special-rejected
+token_legend    TokenLegend(is_preference): set_preference
+legend          Legend([(words, role, strength 0..1)]): set_entries
 plain_text      PlainText(text, name, lines): set_text, append_text; for every text of a model or a file
 sparkline       Sparkline(values, role): set_values · paint_sparkline(painter, area, values, colour) for delegates
 phase_list      PhaseList([(key, words)]): set_phase(key, state, seconds), state, reset

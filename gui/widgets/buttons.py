@@ -35,6 +35,7 @@ class Button(QPushButton):
         self._reason = ""
         self._reason_label: Label | None = None
         set_look(self, kind=kind, compact=compact)
+        self._gap = -4 if icon_last else 4
         if icon_last:
             self.setLayoutDirection(Qt.LayoutDirection.RightToLeft)
         if kind == "link":
@@ -87,8 +88,9 @@ class Button(QPushButton):
             self._reason_label.setText(self._reason)
             self._reason_label.setVisible(bool(self._reason))
         if self._icon:
-            self.setIcon(icons.icon(self._icon, _ROLES.get(self._kind, "text")))
-            self.setIconSize(QSize(16, 16))
+            gap = self._gap if self.text() else 0
+            self.setIcon(icons.icon(self._icon, _ROLES.get(self._kind, "text"), gap=gap))
+            self.setIconSize(QSize(16 + abs(gap), 16))
 
 
 class IconButton(Button):

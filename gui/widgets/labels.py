@@ -8,7 +8,7 @@ from gui.widgets.look import set_look
 
 
 class Label(QLabel):
-    """Plain text. `role`: title, hero, heading, strong, medium, value, muted, small, smalltext or "" for body text.
+    """Plain text. `role`: title, hero, heading, strong, medium, value, muted, small, smalltext, smallstrong or "" for body text.
 
     `tone`: good, warn, bad, accent, muted or "". With `wrap` it breaks lines.
     """
