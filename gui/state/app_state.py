@@ -10,8 +10,9 @@ from engine.job.channel import CHECKPOINTS
 from engine.job.commands import Command, Pause, Resume, Stop
 from engine.job.errors import EngineError
 from engine.job.events import Event
-from engine.job.job import Job, require_data
+from engine.job.job import require_data
 from engine.job.record import ENDED, update_record
+from engine.job.sections import DataSource
 from engine.library.example import example_job
 from engine.library.folders import home
 from engine.library.models import check_model, locate_model
@@ -28,7 +29,7 @@ DRAFT_FILE = "draft.toml"
 class AppState(QObject):
     """Everything that outlives a page. Pages get it in their constructor.
 
-    `run` is the run that the Train page shows: active, ended, or None. `notice(tone, title, advice)` is for
+    `run` is the run that the Train page shows: active, ended, or None. `notice(kind, title, advice)` is for
     the window's notice bar. `navigate(page)` asks the window to show a page by its key.
     """
 
@@ -42,7 +43,7 @@ class AppState(QObject):
         super().__init__(parent)
         self.preferences = read_preferences()
         self.draft = Draft(home() / DRAFT_FILE, self)
-        self.draft.save_failed.connect(lambda text: self.notice.emit("bad", "The draft was not saved.", text))
+        self.draft.save_failed.connect(lambda text: self.notice.emit("error", "The draft was not saved.", text))
         self.machine = MachineState(self)
         self.engine = EngineThread(self)
         self.engine.events.connect(self._take_events)
@@ -61,6 +62,23 @@ class AppState(QObject):
         """Back to the defaults; runs, models and data stay."""
         self.preferences = Preferences()
         self._keep_preferences()
+
+    # The draft
+
+    def open_paths(self, paths: list[Path]) -> None:
+        """Take what was dropped or chosen: a model folder becomes the model, everything else the data."""
+        models = [path for path in paths if is_model_folder(path)]
+        data = [path for path in paths if path not in models]
+        missing = [path for path in paths if not path.exists()]
+        if missing:
+            self.notice.emit("error", f"{missing[0]} does not exist.", "Choose another file.")
+            return
+        if models:
+            self.draft.set_value("model.source", str(models[0]))
+            self.navigate.emit("model")
+        if data:
+            self.draft.set_data(tuple(DataSource(path=str(path)) for path in data))
+            self.navigate.emit("data")
 
     # Runs
 
@@ -87,7 +105,7 @@ class AppState(QObject):
                 raise EngineError(missing, "Complete the set-up first.")
             folder = create_run(self.draft.job, parent=parent_run)
         except EngineError as error:
-            self.notice.emit("bad", error.title, error.advice)
+            self.notice.emit("error", error.title, error.advice)
             return None
         self.runs_changed.emit()
         if self.run is not None and self.run.is_active:
@@ -127,7 +145,7 @@ class AppState(QObject):
         try:
             self.engine.send(self.run.folder, command)
         except EngineError as error:
-            self.notice.emit("bad", error.title, error.advice)
+            self.notice.emit("error", error.title, error.advice)
             return
         match command:
             case Pause():
@@ -149,7 +167,7 @@ class AppState(QObject):
         try:
             update_record(folder, name=name)
         except EngineError as error:
-            self.notice.emit("bad", error.title, error.advice)
+            self.notice.emit("error", error.title, error.advice)
         if self.run is not None and self.run.folder == folder:
             self.run.refresh()
             self.run.changed.emit()
@@ -188,10 +206,15 @@ class AppState(QObject):
         try:
             write_preferences(self.preferences)
         except EngineError as error:
-            self.notice.emit("bad", error.title, error.advice)
+            self.notice.emit("error", error.title, error.advice)
         self.preferences_changed.emit()
 
 
+def is_model_folder(path: Path) -> bool:
+    """Whether a dropped path looks like a model rather than data."""
+    return path.is_dir() and ((path / "config.json").exists() or any(path.glob("*.safetensors")))
+
+
 def has_checkpoints(folder: Path) -> bool:
-    """Has the run anything to go on from?"""
+    """Whether the run has anything to go on from."""
     return any((folder / CHECKPOINTS).glob("step-*"))

@@ -30,12 +30,12 @@ class Draft(QObject):
 
     @property
     def can_undo(self) -> bool:
-        """Is there an edit to take back?"""
+        """Whether there is an edit to take back."""
         return bool(self._undo)
 
     @property
     def can_redo(self) -> bool:
-        """Is there an undone edit to bring back?"""
+        """Whether there is an undone edit to bring back."""
         return bool(self._redo)
 
     def replace(self, job: Job) -> None:

@@ -1,0 +1,29 @@
+"""What the rail says of each step: done, needs attention, busy or nothing."""
+
+from pathlib import Path
+
+from engine.job.errors import EngineError
+from engine.library.models import check_model, locate_model
+from gui.state.app_state import AppState
+
+
+def step_marks(state: AppState) -> dict[str, str]:
+    """The mark of every step for the present draft and run."""
+    job = state.draft.job
+    paths = [Path(source.path) for source in job.data]
+    data = "" if not paths else "done" if all(path.exists() for path in paths) else "attention"
+    model = "done" if _is_usable(job.model.source, job.model.revision) else "attention"
+    run = state.run
+    train = ""
+    if run is not None:
+        train = "busy" if run.is_active else "attention" if run.status in ("failed", "lost") else "done"
+    method = "done" if data == "done" and model == "done" else ""
+    return {"model": model, "data": data, "method": method, "train": train}
+
+
+def _is_usable(source: str, revision: str | None) -> bool:
+    try:
+        check_model(locate_model(source, revision))
+    except EngineError:
+        return False
+    return True
