@@ -1,0 +1,125 @@
+"""One GGUF file for llama.cpp, LM Studio and Ollama: written tensor by tensor, cast or quantised from float32."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gguf
+import numpy as np
+import torch
+from gguf import GGMLQuantizationType as Kind
+from gguf import LlamaFileType
+
+from engine.job.errors import ModelError
+from engine.use.gguf_model import (
+    ARCHITECTURES,
+    add_description,
+    as_array,
+    check_architecture,
+    named_tensors,
+)
+from engine.use.gguf_tokenizer import add_tokenizer, check_tokenizer
+
+_TYPES = {
+    "f32": (Kind.F32, LlamaFileType.ALL_F32),
+    "f16": (Kind.F16, LlamaFileType.MOSTLY_F16),
+    "bf16": (Kind.BF16, LlamaFileType.MOSTLY_BF16),
+    "q8_0": (Kind.Q8_0, LlamaFileType.MOSTLY_Q8_0),
+}
+_BLOCK = 32  # how many numbers of a row share a scale in q8_0
+_LARGEST_F16 = 65504.0
+
+
+@dataclass(frozen=True)
+class Label:
+    """What the file says about itself."""
+
+    name: str
+    base: str
+    licence: str = ""
+
+
+def write_gguf(
+    model: Any,  # Any: a transformers model
+    tokenizer: Any,
+    path: Path,
+    kind: str,
+    label: Label,
+    turn_ends: Sequence[int],
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> None:
+    """Write the model as `kind` ("f32", "f16", "bf16", "q8_0"); vectors stay float32.
+
+    `turn_ends` are the ids that end an answer, the template's end of turn first. `progress` gets tensors
+    written and their number before each one; what it raises ends the writing.
+    Raises ModelError, before a byte is written, when GGUF cannot hold this model.
+    """
+    check_gguf(model.config, tokenizer)
+    precision, file_type = _TYPES[kind]
+    tensors = list(named_tensors(model))
+    writer = gguf.GGUFWriter(path, gguf.MODEL_ARCH_NAMES[ARCHITECTURES[model.config.model_type]])
+    try:
+        _describe(writer, label, file_type)
+        add_description(writer, model.config)
+        eos = tokenizer.eos_token_id
+        add_tokenizer(writer, tokenizer, model.config.vocab_size, turn_ends, eos)
+        kinds = [_kind_for(tensor, precision) for _, tensor in tensors]
+        for (name, tensor), chosen in zip(tensors, kinds, strict=True):
+            _announce(writer, name, tensor, chosen)
+        writer.write_header_to_file()
+        writer.write_kv_data_to_file()
+        writer.write_ti_data_to_file()
+        for number, ((name, tensor), chosen) in enumerate(zip(tensors, kinds, strict=True)):
+            progress(number, len(tensors))
+            writer.write_tensor_data(_numbers(name, tensor, chosen))
+        progress(len(tensors), len(tensors))
+    finally:
+        writer.close()
+
+
+def check_gguf(config: Any, tokenizer: Any) -> None:  # Any: each family has its own class
+    """Raise ModelError in words when this model or its tokenizer cannot be written to GGUF."""
+    check_architecture(config)
+    check_tokenizer(tokenizer)
+
+
+def _describe(writer: gguf.GGUFWriter, label: Label, file_type: LlamaFileType) -> None:
+    writer.add_type("model")
+    writer.add_name(label.name)
+    if label.licence:
+        writer.add_license(label.licence)
+    writer.add_base_model_count(1)
+    writer.add_base_model_name(0, label.base)
+    writer.add_file_type(int(file_type))
+    writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
+
+
+def _kind_for(tensor: torch.Tensor, wanted: Kind) -> Kind:
+    if tensor.dim() < 2:  # norms and biases: a few numbers that everything passes through
+        return Kind.F32
+    if wanted is Kind.Q8_0 and tensor.shape[-1] % _BLOCK:
+        return Kind.F16
+    return wanted
+
+
+def _announce(writer: gguf.GGUFWriter, name: str, tensor: torch.Tensor, kind: Kind) -> None:
+    """Enter a tensor in the table of contents, by its size on disk."""
+    shape = gguf.quant_shape_to_byte_shape(tuple(tensor.shape), kind)
+    is_plain = kind in (Kind.F32, Kind.F16)
+    dtype = {Kind.F32: np.float32, Kind.F16: np.float16}.get(kind, np.uint8)
+    writer.add_tensor_info(
+        name, tuple(tensor.shape) if is_plain else shape, np.dtype(dtype), int(np.prod(shape)), raw_dtype=kind
+    )
+
+
+def _numbers(name: str, tensor: torch.Tensor, kind: Kind) -> "np.ndarray[Any, np.dtype[Any]]":
+    array = as_array(tensor)
+    largest = float(np.abs(array).max(initial=0.0))
+    if not np.isfinite(largest):
+        raise ModelError(f"'{name}' holds values that are not numbers.", "Export an earlier checkpoint.")
+    if kind is Kind.F16 and largest > _LARGEST_F16:
+        advice = "Choose 16-bit (bfloat16) or 32-bit."
+        raise ModelError(f"'{name}' holds {largest:.3g}, which 16-bit (f16) cannot.", advice)
+    packed: np.ndarray[Any, np.dtype[Any]] = gguf.quants.quantize(array, kind)
+    return packed
