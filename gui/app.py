@@ -54,7 +54,7 @@ def make_application() -> QApplication:
     QCoreApplication.setApplicationVersion(engine.__version__)
     app = QApplication(sys.argv[:1])
     app.setApplicationDisplayName("Tunewright")
-    app.setDesktopFileName("tunewright")
+    app.setDesktopFileName("io.github.tunewright.Tunewright")
     app.setWindowIcon(QIcon(str(resource("icons", "app", "tunewright.svg"))))
     return app
 

@@ -50,6 +50,10 @@ def test_the_menu_starts_the_program_that_opens_the_window():
     assert desktop_entry()["Exec"] == "tunewright"
 
 
+def test_the_window_names_its_desktop_entry_so_that_the_dock_finds_the_icon():
+    assert f'setDesktopFileName("{DESKTOP.stem}")' in (ROOT / "gui" / "app.py").read_text(encoding="utf-8")
+
+
 def desktop_entry():
     entry = configparser.ConfigParser(interpolation=None)
     entry.optionxform = str
