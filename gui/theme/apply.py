@@ -1,7 +1,5 @@
 """Dresses the application: picks the tokens, sets palette, font and style sheet, and tells who paints by itself."""
 
-from typing import Literal
-
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QPalette
 from PySide6.QtWidgets import QApplication
@@ -10,7 +8,7 @@ from gui.theme.fonts import WEIGHTS, family
 from gui.theme.stylesheet import build
 from gui.theme.tokens import BODY_SIZE, DARK, LIGHT, Tokens
 
-Choice = Literal["system", "light", "dark"]
+_SCHEMES = {"light": Qt.ColorScheme.Light, "dark": Qt.ColorScheme.Dark, "system": Qt.ColorScheme.Unknown}
 
 
 class _Look(QObject):
@@ -22,7 +20,7 @@ class _Look(QObject):
         super().__init__()
         self.tokens = LIGHT
         self.scale = 1.0
-        self.choice: Choice = "system"
+        self.choice = "system"
         self.is_listening = False
 
 
@@ -66,8 +64,8 @@ def colour(value: str, alpha: float = 1.0) -> QColor:
     return made
 
 
-def apply_theme(app: QApplication, choice: Choice = "system", scale: float = 1.0) -> None:
-    """Wear the light or dark tokens, or follow the system; `scale` multiplies every text size."""
+def apply_theme(app: QApplication, choice: str = "system", scale: float = 1.0) -> None:
+    """Wear "light" or "dark", or follow the "system"; `scale` multiplies every text size."""
     hints = app.styleHints()
     _look.choice = choice
     _look.scale = scale
@@ -76,8 +74,7 @@ def apply_theme(app: QApplication, choice: Choice = "system", scale: float = 1.0
     if not _look.is_listening:
         _look.is_listening = True
         hints.colorSchemeChanged.connect(_follow_system)
-    schemes = {"light": Qt.ColorScheme.Light, "dark": Qt.ColorScheme.Dark, "system": Qt.ColorScheme.Unknown}
-    hints.setColorScheme(schemes[choice])
+    hints.setColorScheme(_SCHEMES[choice])
     _wear(app)
 
 

@@ -29,6 +29,7 @@ search_field    SearchField(placeholder): textChanged
 number_box      NumberBox(value, low, high, whole=, name=, auto=): changed(number or None), refused(str), set_value
 slider          ValueSlider(low, high, value, name, words=(left, right), logarithmic=, whole=, box=, show=):
                 changed(float), value, set_value, set_range
+form_row        FormRow(key, field): one row alone; show_setting(field, value) -> words
 histogram       Histogram(name): set_series([(label, counts, role)], low, high), set_cut, cut_moved, cut_chosen
 token_view      TokenView(name, lines): set_tokens([(text, kind)]), text, copy; kinds: prompt, trained, rejected, cut,
                 special, special-trained, special-rejected
@@ -46,6 +47,7 @@ dialogs         ConfirmDialog(title, text, [(value, label, kind)], parent): ask(
 icon_label      IconLabel(name, role, size, ground): set_icon · Spinner(role, size)
 skeleton        Skeleton(rows)
 select          Select([(value, label)], current, name, tone): changed(str), value, set_value, set_options
-form            Form(settings class or fields): changed(name, value), set_values, set_errors, set_filter
+form            Form([*fields_of(TrainSection, "train")]): changed(key, value), set_values(values, base), values,
+                set_error, changed_keys, groups, show_only(keys), set_filter(words), reset_all
 chart           Chart(spec), ChartGrid(specs), see its module text; chart_series is its numpy part
 """

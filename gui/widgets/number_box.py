@@ -2,15 +2,19 @@
 
 import math
 
-from PySide6.QtCore import QEvent, Qt, Signal
-from PySide6.QtGui import QValidator, QWheelEvent
-from PySide6.QtWidgets import QAbstractSpinBox, QWidget
+from PySide6.QtCore import QEvent, QRectF, Qt, Signal
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QWheelEvent
+from PySide6.QtWidgets import QLineEdit, QWidget
 
+from gui import theme
+from gui.theme import icons
 from gui.widgets.look import set_look
 from gui.widgets.number_format import read_number, show_number
 
+_ARROWS = 24
 
-class NumberBox(QAbstractSpinBox):
+
+class NumberBox(QLineEdit):
     """`changed(float)` after Enter, leaving the box or a step; only for numbers within the limits.
 
     `auto` is a word that stands for "no number" (None), as in "auto"; `value()` is then None.
@@ -36,8 +40,8 @@ class NumberBox(QAbstractSpinBox):
         self._auto = auto
         self._value = value
         self.setAccessibleName(name)
-        self.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self._has_arrows = False
+        self.setMinimumWidth(56)
         self.editingFinished.connect(self._finish)
         self._show()
 
@@ -56,25 +60,50 @@ class NumberBox(QAbstractSpinBox):
 
     def show_arrows(self) -> None:
         """Show the small up and down arrows."""
-        self.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.UpDownArrows)
+        self._has_arrows = True
+        self.setTextMargins(0, 0, _ARROWS - 8, 0)
+        self.update()
 
-    def stepBy(self, steps: int) -> None:
+    def step(self, steps: int) -> None:
+        """Move by whole units, or by units of the leading digit."""
         current = self._value if self._value is not None else self._low or 0
         self._take(_stepped(current, steps, self._whole))
 
-    def stepEnabled(self) -> QAbstractSpinBox.StepEnabledFlag:
-        return (
-            QAbstractSpinBox.StepEnabledFlag.StepUpEnabled | QAbstractSpinBox.StepEnabledFlag.StepDownEnabled
-        )
-
-    def validate(self, text: str, position: int) -> tuple[QValidator.State, str, int]:
-        return QValidator.State.Acceptable, text, position
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        steps = {Qt.Key.Key_Up: 1, Qt.Key.Key_Down: -1, Qt.Key.Key_PageUp: 10, Qt.Key.Key_PageDown: -10}
+        step = steps.get(Qt.Key(event.key()), 0)
+        if step:
+            self.step(step)
+        else:
+            super().keyPressEvent(event)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
-        if self.hasFocus():
-            super().wheelEvent(event)
+        if self.hasFocus() and event.angleDelta().y():
+            self.step(1 if event.angleDelta().y() > 0 else -1)
+            event.accept()
         else:
             event.ignore()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if self._has_arrows and event.position().x() > self.width() - _ARROWS:
+            self.step(1 if event.position().y() < self.height() / 2 else -1)
+            return
+        super().mousePressEvent(event)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        is_over = self._has_arrows and event.position().x() > self.width() - _ARROWS
+        self.setCursor(Qt.CursorShape.ArrowCursor if is_over else Qt.CursorShape.IBeamCursor)
+        super().mouseMoveEvent(event)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if self._has_arrows:
+            painter = QPainter(self)
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            left, middle = self.width() - _ARROWS + 4, self.height() / 2
+            muted = theme.current().muted
+            icons.paint(painter, QRectF(left, middle - 14, 13, 13), "chevron-up", muted)
+            icons.paint(painter, QRectF(left, middle + 1, 13, 13), "chevron-down", muted)
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
@@ -117,8 +146,9 @@ class NumberBox(QAbstractSpinBox):
 
     def _show(self) -> None:
         text = self._auto if self._value is None else show_number(self._value, self.locale())
-        if self.lineEdit().text() != text:
-            self.lineEdit().setText(text)
+        if self.text() != text:
+            self.setText(text)
+            self.setCursorPosition(0)
 
 
 def _stepped(value: float, steps: int, whole: bool) -> float:

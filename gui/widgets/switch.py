@@ -13,7 +13,6 @@ class Switch(QAbstractButton):
     def __init__(self, name: str = "", is_on: bool = False, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setCheckable(True)
-        self.setChecked(is_on)
         self.setAccessibleName(name)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._position = 1.0 if is_on else 0.0
@@ -21,7 +20,7 @@ class Switch(QAbstractButton):
         self._slide.setDuration(120)
         self._slide.setEasingCurve(QEasingCurve.Type.OutCubic)
         self._slide.valueChanged.connect(self._move)
-        self.toggled.connect(self._start)
+        self.setChecked(is_on)
 
     def sizeHint(self) -> QSize:
         return QSize(42, 24)
@@ -46,13 +45,14 @@ class Switch(QAbstractButton):
             painter.setPen(QPen(theme.colour(tokens.accent), 1.5))
             painter.drawRoundedRect(groove.adjusted(-1.2, -1.2, 1.2, 1.2), 11, 11)
 
-    def _start(self, is_on: bool) -> None:
+    def checkStateSet(self) -> None:
+        end = 1.0 if self.isChecked() else 0.0
         self._slide.stop()
         if not self.isVisible():
-            self._move(1.0 if is_on else 0.0)
+            self._move(end)
             return
         self._slide.setStartValue(self._position)
-        self._slide.setEndValue(1.0 if is_on else 0.0)
+        self._slide.setEndValue(end)
         self._slide.start()
 
     def _move(self, position: float) -> None:

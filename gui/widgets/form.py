@@ -1,0 +1,127 @@
+"""A form made from settings: one row a field, two columns where there is room, with search, errors and resets.
+
+form = Form([*fields_of(TrainSection, "train"), *fields_of(LoraSettings, "adapter")])
+form.changed.connect(draft.set)            # changed("train.learning_rate", 0.0003)
+form.set_values({"train.learning_rate": 2e-4})
+"""
+
+from collections.abc import Iterable, Mapping
+
+from PySide6.QtCore import Signal
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QGridLayout, QWidget
+
+from engine.job.settings import SettingField, setting_fields
+from gui.widgets.form_editors import is_editable
+from gui.widgets.form_row import FormRow
+from gui.widgets.labels import Label
+
+TWO_COLUMNS = 760
+"""Pixels from which a form has two columns."""
+
+
+def fields_of(cls: type, where: str) -> list[tuple[str, SettingField]]:
+    """The settings of a dataclass that a form can edit, each with its dotted name."""
+    return [(f"{where}.{field.name}", field) for field in setting_fields(cls) if is_editable(field)]
+
+
+class Form(QWidget):
+    """`changed(key, value)` for every valid edit; `fields` are (dotted name, field) pairs."""
+
+    changed = Signal(str, object)
+
+    def __init__(self, fields: Iterable[tuple[str, SettingField]], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setHorizontalSpacing(40)
+        self._grid.setVerticalSpacing(8)
+        self._columns = 0
+        self._words = ""
+        self._only: set[str] | None = None
+        self._rows: dict[str, FormRow] = {}
+        self._none = Label(self.tr("No setting has these words."), "muted")
+        self._none.hide()
+        for key, field in fields:
+            row = FormRow(key, field, self)
+            row.changed.connect(self.changed)
+            self._rows[key] = row
+        self._arrange(1)
+
+    def set_values(self, values: Mapping[str, object], base: Mapping[str, object] | None = None) -> None:
+        """Show values by dotted name; `base` is what counts as unchanged, each field's default unless given."""
+        for key, row in self._rows.items():
+            if key in values:
+                row.set_value(values[key], (base or {}).get(key, row.field.default))
+
+    def values(self) -> dict[str, object]:
+        """The last valid value of every field."""
+        return {key: row.value() for key, row in self._rows.items()}
+
+    def row(self, key: str) -> FormRow:
+        """The row of one field."""
+        return self._rows[key]
+
+    def keys(self) -> list[str]:
+        """The dotted names, in order."""
+        return list(self._rows)
+
+    def set_error(self, key: str, sentence: str) -> None:
+        """Show what is wrong with one field; "" takes it away."""
+        self._rows[key].set_error(sentence)
+
+    def changed_keys(self) -> list[str]:
+        """The fields that differ from what they started with."""
+        return [key for key, row in self._rows.items() if row.is_changed]
+
+    def groups(self) -> dict[str, list[str]]:
+        """The dotted names by group, in order of first appearance; fields without a group are under ""."""
+        found: dict[str, list[str]] = {}
+        for key, row in self._rows.items():
+            found.setdefault(row.field.setting.group, []).append(key)
+        return found
+
+    def show_only(self, keys: Iterable[str] | None) -> None:
+        """Show these fields only, as one tab of several; None shows all."""
+        self._only = None if keys is None else set(keys)
+        self._arrange(self._columns)
+
+    def set_filter(self, words: str) -> None:
+        """Show the fields that have all these words, from every tab; "" ends the search."""
+        self._words = words.strip()
+        self._arrange(self._columns)
+
+    def reset_all(self) -> None:
+        """Take every change back, announcing each."""
+        for key in self.changed_keys():
+            self._rows[key].take_back()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        columns = 2 if event.size().width() >= TWO_COLUMNS else 1
+        if columns != self._columns:
+            self._arrange(columns)
+
+    def _arrange(self, columns: int) -> None:
+        self._columns = columns
+        while self._grid.count():
+            self._grid.takeAt(0)
+        shown = [row for row in self._rows.values() if self._is_shown(row)]
+        for row in self._rows.values():
+            row.setVisible(False)
+        for place, row in enumerate(shown):
+            self._grid.addWidget(row, place // columns, place % columns)
+            row.setVisible(True)
+        self._none.setVisible(not shown)
+        if not shown:
+            self._grid.addWidget(self._none, 0, 0)
+        for column in range(2):
+            self._grid.setColumnStretch(column, 1 if column < columns else 0)
+        for line in range(len(self._rows) + 1):
+            self._grid.setRowStretch(line, 0)
+        self._grid.setRowStretch(len(self._rows) + 1, 1)
+
+    def _is_shown(self, row: FormRow) -> bool:
+        if self._words:
+            return row.matches(self._words)
+        return self._only is None or row.key in self._only
