@@ -18,7 +18,7 @@ import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Iterator  # noqa: UP035 - it must import on 3.8
+from typing import BinaryIO, Iterator  # noqa: UP035 - it must import on 3.8
 
 from computer import Need, Problem, has_nvidia, provide, say
 
@@ -228,25 +228,25 @@ def run_logged(command: list[str], what: str) -> None:
     environment["PIP_USER"] = "0"
     start = LOG.stat().st_size
     with LOG.open("ab") as log:
-        with subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment
-        ) as child:
-            code = wait_visibly(child)
+        code = run_visibly(command, environment, log)
     if code:
         output = LOG.read_bytes()[start:].decode("utf-8", "replace").strip()
         tail = "\n".join("    " + line for line in output.splitlines()[-6:])
         raise Problem(f"{reason(output)}\n{tail}\nThis happened while {what}; all of it is in {LOG}.", code=1)
 
 
-def wait_visibly(child: subprocess.Popen[bytes]) -> int:
-    """Wait for the child; on a terminal the seconds count up, so that a long download does not look dead."""
+def run_visibly(command: list[str], environment: dict[str, str], log: BinaryIO) -> int:
+    """Run the command; on a terminal the seconds count up, so that a long download does not look dead."""
     start = time.monotonic()
-    while True:
-        try:
-            return child.wait(timeout=1)
-        except subprocess.TimeoutExpired:
-            if sys.stderr.isatty():
-                print(f"  {time.monotonic() - start:.0f} s", end="\r", file=sys.stderr, flush=True)
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment
+    ) as child:
+        while True:
+            try:
+                return child.wait(timeout=1)
+            except subprocess.TimeoutExpired:
+                if sys.stderr.isatty():
+                    print(f"  {time.monotonic() - start:.0f} s", end="\r", file=sys.stderr, flush=True)
 
 
 REASONS = {
