@@ -1,0 +1,157 @@
+"""One record seen through the roles of its columns: the value of a role, checked, or a sentence that names it."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from engine.data.rows import Message
+from engine.job.errors import DataError
+
+ROLE_NAMES = {
+    "system": "system",
+    "developer": "system",
+    "user": "user",
+    "human": "user",
+    "prompter": "user",
+    "question": "user",
+    "assistant": "assistant",
+    "gpt": "assistant",
+    "model": "assistant",
+    "bot": "assistant",
+    "chatbot": "assistant",
+    "ai": "assistant",
+    "chatgpt": "assistant",
+    "bard": "assistant",
+    "answer": "assistant",
+    "function_call": "assistant",
+    "tool": "tool",
+    "observation": "tool",
+    "function": "tool",
+    "function_response": "tool",
+}
+
+
+class UnusableRowError(Exception):
+    """A row that is passed over and counted under `reason`."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Values:
+    """A record and the column of each role. `where` names the row for messages ("Row 3 of 'a.jsonl'")."""
+
+    record: Mapping[str, Any]  # Any: whatever stands in the file
+    columns: Mapping[str, str]
+    where: str
+
+    def raw(self, role: str) -> Any:  # Any: whatever stands in the file
+        """The value as it stands, None when the role has no column or the cell is empty.
+
+        Raises DataError when the row lacks a column that its file has.
+        """
+        column = self.columns.get(role)
+        if column is None:
+            return None
+        if column not in self.record:
+            present = ", ".join(f"'{name}'" for name in self.record) or "nothing"
+            title = f"{self.where} has no '{column}'; it has {present}."
+            raise DataError(title, "Add the field to that row, or remove the row.")
+        value = self.record[column]
+        return None if isinstance(value, float) and math.isnan(value) else value
+
+    def optional(self, role: str) -> Any:  # Any: whatever stands in the file
+        """The value as it stands; a row without the column is like one with an empty cell."""
+        return self.raw(role) if self.columns.get(role) in self.record else None
+
+    def text(self, role: str, is_optional: bool = False) -> str:
+        """The text of a role, "" when its cell is empty; raises DataError for a value of another type."""
+        value = self.optional(role) if is_optional else self.raw(role)
+        if value is None:
+            return ""
+        if not isinstance(value, str):
+            raise self.wrong_type(role, value, "a text")
+        return value
+
+    def turns(self, role: str) -> str | tuple[Message, ...]:
+        """The text of a role, or its messages where it holds a list of them (or one, or their JSON)."""
+        value = self.raw(role)
+        if isinstance(value, str) and value.lstrip().startswith("[{"):
+            value = _parsed(value)
+        if value is None:
+            return ""
+        if isinstance(value, str):
+            return value
+        items = [value] if isinstance(value, Mapping) else value
+        if not isinstance(items, list):
+            raise self.wrong_type(role, value, "a text or a list of messages")
+        return tuple(self._message(item, role, number) for number, item in enumerate(items, 1))
+
+    def wrong_type(self, role: str, value: object, wanted: str) -> DataError:
+        """The sentence for a value that is not what its role needs."""
+        title = f"{self.where}: '{self.columns[role]}' is {type_words(value)}, not {wanted}."
+        return DataError(title, "Mend that row, or choose another column.")
+
+    def _message(self, item: object, role: str, number: int) -> Message:
+        place = f"{self.where}: message {number} in '{self.columns[role]}'"
+        if not isinstance(item, Mapping):
+            advice = 'A message looks like {"role": "user", "content": "..."}.'
+            raise DataError(f"{place} is {type_words(item)}, not an object.", advice)
+        name, content = _first(item, ("role", "from")), _first(item, ("content", "value", "text"))
+        if name is None or content is _ABSENT:
+            missing = "role" if name is None else "content"
+            present = ", ".join(f"'{key}'" for key in item) or "nothing"
+            advice = "Every message needs 'role' and 'content' (or 'from' and 'value')."
+            raise DataError(f"{place} has no '{missing}'; it has {present}.", advice)
+        if str(name).lower() not in ROLE_NAMES:
+            advice = "Known roles: system, user (human), assistant (gpt, model), tool."
+            raise DataError(f"{place} has the unknown role '{name}'.", advice)
+        return Message(ROLE_NAMES[str(name).lower()], _content(content, place))
+
+
+def type_words(value: object) -> str:
+    """The type of a value in a file, in words."""
+    if isinstance(value, bool):
+        return "true or false"
+    if isinstance(value, int | float):
+        return f"the number {value}"
+    words = {list: "a list", dict: "an object", str: "a text", type(None): "empty"}
+    return words.get(type(value), type(value).__name__)
+
+
+_ABSENT: Any = object()  # Any: stands for a value of any type that is not there
+
+
+def _first(item: Mapping[str, Any], names: tuple[str, ...]) -> Any:  # Any: whatever stands in the file
+    found = next((name for name in names if name in item), None)
+    if found is None:
+        return None if "role" in names else _ABSENT
+    return item[found]
+
+
+def _content(value: object, place: str) -> str:
+    """The text of a message: a string, nothing, or a list of text parts."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list) and all(
+        isinstance(p, Mapping) and isinstance(p.get("text"), str) for p in value
+    ):
+        return "".join(part["text"] for part in value)
+    advice = "Only text can be learned; remove pictures, sound and other parts."
+    raise DataError(f"{place} holds {type_words(value)}, not a text.", advice)
+
+
+def _parsed(text: str) -> object:
+    """A list of messages written as JSON text in a cell, or the text itself when it is none."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    is_messages = all(isinstance(item, Mapping) and ("role" in item or "from" in item) for item in value)
+    return value if is_messages else text
