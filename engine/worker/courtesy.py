@@ -1,0 +1,47 @@
+"""How much of the machine a worker takes. Everything here must come before torch is imported.
+
+Headless runs take all cores. While a window is open (`TUNEWRIGHT_WINDOW=1`) the worker yields to it: nice +10,
+OpenMP threads that sleep while they wait, and one core left free where there are four or more.
+"""
+
+import os
+from collections.abc import MutableMapping
+
+import psutil
+
+WINDOW_MARK = "TUNEWRIGHT_WINDOW"
+NICENESS = 10
+
+
+def be_courteous(environment: MutableMapping[str, str]) -> None:
+    """Settle priority and threads by what `environment` says; it is changed for the libraries to come."""
+    environment["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    environment["HF_HUB_DISABLE_UPDATE_CHECK"] = "1"
+    environment.setdefault("TOKENIZERS_PARALLELISM", "false")
+    if environment.get(WINDOW_MARK) != "1":
+        return
+    environment.update(thread_settings(usable_cores(), environment.get("OMP_NUM_THREADS")))
+    _lower_priority()
+
+
+def thread_settings(cores: int, chosen: str | None) -> dict[str, str]:
+    """OpenMP's settings beside a window; `chosen` is a number of threads that somebody set already."""
+    settings = {"OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0"}
+    if chosen is None and cores >= 4:
+        settings["OMP_NUM_THREADS"] = str(cores - 1)
+    return settings
+
+
+def usable_cores() -> int:
+    """The physical cores that this process may run on; two threads of one core gain a matmul nothing."""
+    physical = psutil.cpu_count(logical=False) or os.cpu_count() or 1
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else physical
+    return max(1, min(physical, allowed))
+
+
+def _lower_priority() -> None:
+    process = psutil.Process()
+    if os.name == "nt":
+        process.nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
+    elif process.nice() < NICENESS:
+        process.nice(NICENESS)
