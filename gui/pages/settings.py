@@ -117,7 +117,9 @@ class SettingsPage(Page):
                 self.tr("Stay awake while training"), self.tr("The screen may still turn off."), self.awake
             ),
             SettingRow(
-                self.tr("Tell me when a run ends"), self.tr("Shows a notification of the system."), self.notify
+                self.tr("Tell me when a run ends"),
+                self.tr("Shows a notification of the system."),
+                self.notify,
             ),
         )
 
@@ -180,7 +182,10 @@ class SettingsPage(Page):
             "life-buoy",
             self.tr("Help"),
             SettingRow(
-                self.tr("Keyboard shortcuts"), self.tr("All pages can be used without a mouse."), keys, term="F1"
+                self.tr("Keyboard shortcuts"),
+                self.tr("All pages can be used without a mouse."),
+                keys,
+                term="F1",
             ),
             SettingRow(
                 self.tr("Something went wrong?"),
@@ -199,7 +204,9 @@ class SettingsPage(Page):
         self.state.set_preference("threads", None if round(value) >= cores else round(value))
 
     def _folder(self, name: str) -> Path:
-        return {"data_folder": data_folder, "runs_folder": runs_folder, "models_folder": models_folder}[name]()
+        return {"data_folder": data_folder, "runs_folder": runs_folder, "models_folder": models_folder}[
+            name
+        ]()
 
     def _show_folder(self, name: str) -> None:
         folder = self._folder(name)
@@ -208,7 +215,9 @@ class SettingsPage(Page):
 
     def _move_folder(self, name: str) -> None:
         if self.state.run is not None and self.state.run.is_active:
-            self.state.notice.emit("warn", self.tr("A run is going."), self.tr("Move folders when it has ended."))
+            self.state.notice.emit(
+                "warn", self.tr("A run is going."), self.tr("Move folders when it has ended.")
+            )
             return
         chosen = QFileDialog.getExistingDirectory(self, self.tr("Choose the new folder"))
         if not chosen:

@@ -37,7 +37,9 @@ class WelcomePage(QWidget):
         layout.addLayout(self._cards())
         layout.addSpacing(12)
         layout.addWidget(self._steps())
-        note = Label(self.tr("The example works without a network. This pane comes back from Settings."), "small")
+        note = Label(
+            self.tr("The example works without a network. This pane comes back from Settings."), "small"
+        )
         layout.addWidget(note, 0, Qt.AlignmentFlag.AlignHCenter)
         layout.addStretch(3)
         outer.addStretch(1)
@@ -121,7 +123,9 @@ class WelcomePage(QWidget):
 
     def _add_top(self, card: Card, icon: str, title: str, badge: QWidget | None = None) -> None:
         line = QHBoxLayout()
-        line.addWidget(IconLabel(icon, "accent" if badge else "muted", 20, "accent_soft" if badge else "note"))
+        line.addWidget(
+            IconLabel(icon, "accent" if badge else "muted", 20, "accent_soft" if badge else "note")
+        )
         line.addStretch(1)
         if badge is not None:
             line.addWidget(badge)

@@ -43,7 +43,9 @@ class AppState(QObject):
         super().__init__(parent)
         self.preferences = read_preferences()
         self.draft = Draft(home() / DRAFT_FILE, self)
-        self.draft.save_failed.connect(lambda text: self.notice.emit("error", "The draft was not saved.", text))
+        self.draft.save_failed.connect(
+            lambda text: self.notice.emit("error", "The draft was not saved.", text)
+        )
         self.machine = MachineState(self)
         self.engine = EngineThread(self)
         self.engine.events.connect(self._take_events)

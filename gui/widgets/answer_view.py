@@ -45,14 +45,20 @@ class AnswerView(PlainText):
         look.setForeground(QColor(tokens.accent))
         look.setFontWeight(QFont.Weight.DemiBold)
         selections = []
+        text = self.toPlainText()
         for start, end in self._ranges:
             selection = QTextEdit.ExtraSelection()
             cursor = QTextCursor(self.document())
-            cursor.setPosition(start)
-            cursor.setPosition(end, QTextCursor.MoveMode.KeepAnchor)
+            cursor.setPosition(_utf16(text, start))
+            cursor.setPosition(_utf16(text, end), QTextCursor.MoveMode.KeepAnchor)
             selection.cursor, selection.format = cursor, look
             selections.append(selection)
         self.setExtraSelections(selections)
+
+
+def _utf16(text: str, position: int) -> int:
+    """A position in characters as Qt counts it: characters beyond the first plane take two units."""
+    return len(text[:position].encode("utf-16-le")) // 2
 
 
 def differing_ranges(text: str, other: str) -> list[tuple[int, int]]:
