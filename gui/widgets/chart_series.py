@@ -71,7 +71,8 @@ class Series:
         """The running average, at some places or everywhere; NaN before the first finite value."""
         weights = self.column("weight")[at]
         sums = self.column("sum")[at]
-        return np.divide(sums, weights, out=np.full(len(sums), np.nan), where=weights > 0)
+        result: Array = np.divide(sums, weights, out=np.full(len(sums), np.nan), where=weights > 0)
+        return result
 
     def window(self, axis: Axis, low: float, high: float) -> tuple[int, int]:
         """Which places lie between two values of the axis, with one neighbour on each side."""
@@ -94,7 +95,7 @@ class Series:
         count = last - first
         if count <= 2 * BUCKETS:
             return self.column(axis)[first:last], self.column("value")[first:last]
-        if count < 4 * BLOCK * BUCKETS // 8:
+        if count < BLOCK * BUCKETS:
             return self._buckets_of_values(axis, first, last)
         return self._buckets_of_blocks(axis, first, last)
 
