@@ -1,0 +1,89 @@
+"""An adapter built into its base, layer by layer: float32 arithmetic, rounded once, the base left as it was."""
+
+import copy
+import math
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+import torch
+from peft import PeftModel
+from peft.tuners.tuners_utils import BaseTunerLayer
+
+from engine.job.errors import ModelError
+
+
+@dataclass(frozen=True)
+class Merged:
+    """A model with its adapter built in.
+
+    `changed`: weight matrices that differ from the base after rounding, of `adapted` that the adapter touches.
+    `rounding`: norm of what rounding moved, over the norm of the adapter's whole change (0 is exact).
+    """
+
+    model: Any  # Any: transformers' models share no typed interface
+    adapted: int
+    changed: int
+    rounding: float
+
+
+def shared_copy(model: Any) -> Any:  # Any: see Merged
+    """A second model whose tensors are the first one's: an adapter can be put on it without touching that."""
+    tensors = chain(model.parameters(), model.buffers())
+    return copy.deepcopy(model, {id(tensor): tensor for tensor in tensors})
+
+
+def built_in(model: PeftModel, dtype: torch.dtype) -> Merged:
+    """Merge into new tensors of `dtype`; `model` is used up, tensors that it shares with others stay as they are.
+
+    Raises ModelError for an adapter that cannot be a part of the weights.
+    """
+    base: Any = model.get_base_model()
+    layers = [(name, part) for name, part in base.named_modules() if isinstance(part, BaseTunerLayer)]
+    if not layers:
+        raise ModelError("This adapter cannot be built into the model.", "Export only what was learned.")
+    _refuse_tied(base, layers)
+    sums = [_merge_layer(layer, dtype) for _, layer in layers]
+    tuner: Any = model.base_model
+    merged = tuner.unload()
+    cast_parameters(merged, dtype)
+    moved, change = (math.sqrt(math.fsum(column)) for column in zip(*(s[1:] for s in sums), strict=True))
+    return Merged(merged, len(sums), sum(s[0] for s in sums), moved / change if change else 0.0)
+
+
+def cast_parameters(model: torch.nn.Module, dtype: torch.dtype) -> None:
+    """Hold every parameter in `dtype`, by new tensors. Buffers such as rotary frequencies keep their precision."""
+    done: dict[int, torch.nn.Parameter] = {}  # a tied matrix stands in two places and must stay one
+    for part in model.modules():
+        for name, weight in part.named_parameters(recurse=False):
+            if weight.is_floating_point() and weight.dtype != dtype:
+                key = id(weight)
+                done.setdefault(key, torch.nn.Parameter(weight.detach().to(dtype), requires_grad=False))
+                setattr(part, name, done[key])
+
+
+def _refuse_tied(base: Any, layers: list[tuple[str, BaseTunerLayer]]) -> None:
+    """A change to one of two tied matrices would reach the other as well, or be lost when it is saved."""
+    ends = (base.get_input_embeddings(), base.get_output_embeddings())
+    tied = [name for name, layer in layers if layer in ends] if base.config.tie_word_embeddings else []
+    if tied:
+        title = f"This adapter changes '{tied[0]}', which this model uses for reading and writing alike."
+        raise ModelError(title, "Export only what was learned.")
+
+
+def _merge_layer(layer: Any, dtype: torch.dtype) -> tuple[bool, float, float]:
+    """Whether the rounded weight changed, and the squares of what rounding moved and of the whole change."""
+    inner = layer.get_base_layer()
+    before = {name: weight.detach() for name, weight in inner.named_parameters(recurse=False)}
+    for name, weight in before.items():
+        setattr(inner, name, torch.nn.Parameter(weight.float().clone(), requires_grad=False))
+    layer.merge()
+    changed, moved, change = False, 0.0, 0.0
+    for name, old in before.items():
+        exact = getattr(inner, name).detach()
+        rounded = exact.to(dtype)
+        setattr(inner, name, torch.nn.Parameter(rounded, requires_grad=False))
+        changed = changed or not torch.equal(rounded, old.to(dtype))
+        moved += float((rounded.float() - exact).square().sum())
+        change += float((exact - old.float()).square().sum())
+    return changed, moved, change
