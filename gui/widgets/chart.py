@@ -49,6 +49,7 @@ class Chart(QWidget):
         self._axis: Axis = "step"
         self._smoothing = SMOOTHING
         self._is_log = False
+        self._is_compact = compact
         self._is_dirty = True
         self._smoothing_is_stale = False
         self._is_following = True
@@ -59,6 +60,7 @@ class Chart(QWidget):
         self._curves = {curve.key: CurveItem(self._plot, curve, SMOOTHING) for curve in spec.curves}
         self._markers = Markers(self._plot)
         self._guide = pg.InfiniteLine(spec.guide or 0.0, angle=0)
+        self._guide_words = pg.TextItem(anchor=(1, 0))
         self._hover = pg.InfiniteLine(angle=90)
         self._readout = Readout(self._view)
         self._empty = Label(self.tr("The curve begins with the first step."), "muted", parent=self._view)
@@ -141,6 +143,7 @@ class Chart(QWidget):
 
     def export(self, path: Path) -> None:
         """Write what is shown as .png or .svg, or all numbers as .csv; raises OSError."""
+        self.read_out(-1)
         self.repaint_now()
         export_chart(self, {key: item.series for key, item in self._curves.items()}, path)
 
@@ -160,6 +163,7 @@ class Chart(QWidget):
         low, high = self._plot.viewRange()[0]
         extents = [item.draw(self._axis, low, high, self._is_log) for item in self._curves.values()]
         self._fit_values(extents)
+        self._place_guide(high)
         self._place_markers(low, high)
 
     def read_out(self, step: float) -> None:
@@ -177,6 +181,7 @@ class Chart(QWidget):
         box = self._plot.getViewBox()
         x = self._view.mapFromScene(box.mapViewToScene(QPointF(place, 0))).x()
         area = QRectF(self._view.mapFromScene(box.sceneBoundingRect()).boundingRect())
+        area.setTop(area.top() + (22 if self._markers.has_words() else 0))
         self._readout.show_at(self._lines_at(step), x, area)
 
     def readout_text(self) -> str:
@@ -264,6 +269,7 @@ class Chart(QWidget):
         self._plot.addItem(self._hover, ignoreBounds=True)
         if self.spec.guide is not None:
             self._plot.addItem(self._guide, ignoreBounds=True)
+            self._plot.addItem(self._guide_words, ignoreBounds=True)
         box.sigRangeChangedManually.connect(self._moved_by_hand)
         box.sigXRangeChanged.connect(self._x_changed)
         self._view.scene().sigMouseMoved.connect(self._mouse_moved)
@@ -277,6 +283,10 @@ class Chart(QWidget):
         for item in self._curves.values():
             item.dress()
         self._markers.dress()
+        self._view.setBackground(tokens.card)
+        self._guide_words.setText(self.spec.guide_label, color=theme.colour(tokens.muted))
+        self._guide_words.setFont(theme.font(11))
+        self._guide_words.fill = pg.mkBrush(theme.colour(tokens.card, 0.85))
         self._hover.setPen(pg.mkPen(tokens.text, width=1, style=Qt.PenStyle.DotLine))
         self._guide.setPen(pg.mkPen(tokens.muted, width=1, style=Qt.PenStyle.DashLine))
         self._is_dirty = True
@@ -303,6 +313,16 @@ class Chart(QWidget):
         if not is_inside or (high - low) < 0.7 * (shown_high - shown_low):
             self._plot.setYRange(low - room, high + room, padding=0)
 
+    def _place_guide(self, right: float) -> None:
+        if self.spec.guide is None:
+            return
+        can_show = not self._is_log or self.spec.guide > 0
+        height = math.log10(self.spec.guide) if self._is_log and can_show else self.spec.guide
+        self._guide.setVisible(can_show)
+        self._guide_words.setVisible(can_show and bool(self.spec.guide_label))
+        self._guide.setPos(height)
+        self._guide_words.setPos(right, height)
+
     def _place_markers(self, low: float, high: float) -> None:
         main = next(iter(self._filled()), None)
         steps = self._markers.steps()
@@ -324,14 +344,13 @@ class Chart(QWidget):
                 continue
             value = float(item.series.column("value")[index])
             shown = float(item.series.smoothed(slice(index, index + 1))[0]) if item.curve.smooth else value
-            here = self.tr("(this step {value})").format(value=value_words(value, self.spec.is_share))
             words = f"{item.curve.label} {value_words(shown, self.spec.is_share)}"
-            lines.append(
-                ReadoutLine(words, here if item.curve.smooth else "", item.curve.role if has_dots else "")
-            )
+            here = self.tr("(this step {value})").format(value=value_words(value, self.spec.is_share))
+            is_brief = self._is_compact or not item.curve.smooth
+            lines.append(ReadoutLine(words, "" if is_brief else here, item.curve.role if has_dots else ""))
         low, high = self._plot.viewRange()[0]
         marker = self._markers.near(step, (high - low) / 100) if self._axis == "step" else None
-        return [*lines, ReadoutLine("", marker.text)] if marker else lines
+        return [*lines, ReadoutLine("", marker.text)] if marker and marker.text else lines
 
     def _step_at(self, scene: QPointF) -> float | None:
         box = self._plot.getViewBox()

@@ -8,6 +8,7 @@ from gui import theme
 from gui.widgets.chart_words import place_words, tick_words
 
 Ticks = list[tuple[float, list[float]]]
+_CLOCK_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 43200, 86400)
 
 
 class PlaceAxis(pg.AxisItem):
@@ -17,6 +18,16 @@ class PlaceAxis(pg.AxisItem):
         super().__init__("bottom")
         self.kind = "step"
         dress_axis(self)
+
+    def tickValues(self, minVal: float, maxVal: float, size: float) -> Ticks:  # noqa: N803 (pyqtgraph's names)
+        if self.kind != "seconds":
+            ticks: Ticks = super().tickValues(minVal, maxVal, size)
+            return ticks
+        wanted = (maxVal - minVal) / max(2.0, size / 110)
+        spacing = next((step for step in _CLOCK_STEPS if step >= wanted), _CLOCK_STEPS[-1])
+        first, last = math.ceil(minVal / spacing), math.floor(maxVal / spacing)
+        stride = max(1, (last - first) // 12)
+        return [(float(spacing), [float(spacing * tick) for tick in range(first, last + 1, stride)])]
 
     def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
         return ["" if value < 0 else place_words(value, self.kind) for value in values]

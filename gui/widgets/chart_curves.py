@@ -9,6 +9,8 @@ from gui.widgets.chart_series import Array, Axis, Series
 from gui.widgets.chart_spec import Curve
 
 FAINT = 0.42
+SMOOTH_EDGES = 900
+"""Points from which the faint line is too dense for smooth edges to be seen; they cost most of the painting."""
 
 
 class CurveItem:
@@ -48,6 +50,7 @@ class CurveItem:
                 is_finite = np.isfinite(y)
                 self._points.setData(x[is_finite], y[is_finite])
             return _extent(y)
+        self._raw.opts["antialias"] = len(y) < SMOOTH_EDGES
         _set(self._raw, x, y)
         smooth_x, smooth_y = self.series.smooth_line(axis, first, last)
         smooth_y = _scaled(smooth_y, is_log)

@@ -78,6 +78,7 @@ class ChartGrid(QWidget):
         """Write all charts as one .png or .svg, or all numbers as .csv; raises OSError."""
         series = {}
         for chart in self.charts:
+            chart.read_out(-1)
             chart.repaint_now()
             series.update({key: chart.series(key) for key in chart.curve_keys()})
         export_chart(self, series, path)

@@ -67,10 +67,14 @@ class Markers:
             x = place_of[step]
             line.setPos(x)
             words.setPos(x, top)
-            has_room = x >= free_until
+            has_room = bool(words.toPlainText()) and x >= free_until
             words.setVisible(has_room)
             if has_room:
                 free_until = x + (words.boundingRect().width() + 6) * pixel
+
+    def has_words(self) -> bool:
+        """Whether any marker has words."""
+        return any(marker.text for marker, _, _ in self._items.values())
 
     def steps(self) -> list[float]:
         """The steps that have a marker, in order."""
