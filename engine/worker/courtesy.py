@@ -9,6 +9,8 @@ from collections.abc import MutableMapping
 
 import psutil
 
+from engine.library.devices import physical_cores
+
 WINDOW_MARK = "TUNEWRIGHT_WINDOW"
 NICENESS = 10
 
@@ -20,23 +22,19 @@ def be_courteous(environment: MutableMapping[str, str]) -> None:
     environment.setdefault("TOKENIZERS_PARALLELISM", "false")
     if environment.get(WINDOW_MARK) != "1":
         return
-    environment.update(thread_settings(usable_cores(), environment.get("OMP_NUM_THREADS")))
+    environment.update(thread_settings(physical_cores(), environment.get("OMP_NUM_THREADS")))
     _lower_priority()
 
 
 def thread_settings(cores: int, chosen: str | None) -> dict[str, str]:
-    """OpenMP's settings beside a window; `chosen` is a number of threads that somebody set already."""
+    """OpenMP's settings beside a window; `chosen` is a number of threads that somebody set already.
+
+    `cores` are physical: a second thread on one of them gains next to nothing.
+    """
     settings = {"OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0"}
     if chosen is None and cores >= 4:
         settings["OMP_NUM_THREADS"] = str(cores - 1)
     return settings
-
-
-def usable_cores() -> int:
-    """The physical cores that this process may run on; two threads of one core gain a matmul nothing."""
-    physical = psutil.cpu_count(logical=False) or os.cpu_count() or 1
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else physical
-    return max(1, min(physical, allowed))
 
 
 def _lower_priority() -> None:

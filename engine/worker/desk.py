@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from engine.job.channel import Desk, events_of
+from engine.job.channel import RECORD_FILE, Desk, events_of
 from engine.job.commands import Command, Stop
 from engine.job.errors import FolderError
 from engine.job.events import (
@@ -22,7 +22,7 @@ from engine.job.events import (
     Step,
     Trained,
 )
-from engine.job.record import RunRecord, read_record, update_record
+from engine.job.record import RunRecord, read_record, update_record, write_record
 
 
 class RecordingDesk(Desk):
@@ -71,39 +71,33 @@ class RecordingDesk(Desk):
 
 def record_changes(event: Event) -> dict[str, Any]:  # Any: the record's fields have types of their own
     """What an event changes in the run's record."""
+    changes: dict[str, Any] = {}
     match event:
         case Started(time=started, pid=pid, versions=versions):
-            fresh = {"status": "starting", "finished": None, "message": ""}
-            return {**fresh, "started": started, "pid": pid, "versions": versions}
+            changes = {"status": "starting", "started": started, "pid": pid, "versions": versions}
+            changes |= {"finished": None, "message": ""}
         case Prepared(steps=steps):
-            return {"steps": steps}
+            changes = {"steps": steps}
         case Phase(name="training") | Continued():
-            return {"status": "running"}
+            changes = {"status": "running"}
         case Paused(step=step):
-            return {"status": "paused", "step": step}
+            changes = {"status": "paused", "step": step}
         case Step(step=step, steps=steps, loss=loss):
-            return {"step": step, "steps": steps, "last_loss": loss}
+            changes = {"step": step, "steps": steps, "last_loss": loss}
         case Evaluated(step=step, loss=loss, is_best=True):
-            return {"best_loss": loss, "best_step": step}
+            changes = {"best_loss": loss, "best_step": step}
         case Trained(step=step, steps=steps, last_loss=last, best_loss=best, best_step=best_step):
-            return {
-                "step": step,
-                "steps": steps,
-                "last_loss": last,
-                "best_loss": best,
-                "best_step": best_step,
-            }
+            changes = {"step": step, "steps": steps, "last_loss": last}
+            changes |= {"best_loss": best, "best_step": best_step}
         case Finished(time=finished, outcome=outcome):
-            return {"status": outcome, "finished": finished}
+            changes = {"status": outcome, "finished": finished}
         case Failed(time=finished, title=title):
-            return {"status": "failed", "finished": finished, "message": title}
-    return {}
+            changes = {"status": "failed", "finished": finished, "message": title}
+    return changes
 
 
 def provide_record(folder: Path, task: str) -> RunRecord:
     """The folder's record; a folder that was made by hand from a `job.toml` gets one."""
-    from engine.job.record import RECORD_FILE, write_record
-
     if not (folder / RECORD_FILE).exists():
         write_record(folder, RunRecord(name=folder.name, task=task))
     return read_record(folder)
@@ -117,5 +111,6 @@ def _end_of_earlier_work(folder: Path) -> float:
     times = [events[-1].time]
     with contextlib.suppress(FolderError):  # without a record the events alone tell
         record = read_record(folder)
-        times += [t for t in (record.finished, record.heartbeat) if t is not None]
+        asked = record.started if record.status == "starting" else None  # whoever resumes notes when
+        times += [t for t in (record.finished, record.heartbeat, asked) if t is not None]
     return max(times)

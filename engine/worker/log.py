@@ -74,5 +74,5 @@ def _point_output_at(handle: int) -> None:
 
 
 def _text(number: int) -> RedactingText:
-    raw = open(number, "wb", buffering=0, closefd=False)  # noqa: SIM115, PTH123 - a handle, open for good
-    return RedactingText(raw, encoding="utf-8", errors="backslashreplace", write_through=True)  # type: ignore[arg-type]
+    raw = open(number, "wb", buffering=0, closefd=False)  # noqa: SIM115 - a handle, open for good
+    return RedactingText(raw, encoding="utf-8", errors="backslashreplace", write_through=True)

@@ -49,7 +49,7 @@ def work(folder: Path) -> int:
         return _stopped(desk, started)
     except Exception as error:  # noqa: BLE001 - the worker's last resort: a fault must reach the person
         return _failed(desk, error)
-    if _was_cut_short(desk):
+    if isinstance(task, Job) and _was_cut_short(desk):
         return _stopped(desk, started)
     desk.tell(Finished(outcome="done", seconds=time.monotonic() - started))
     return DONE
