@@ -9,10 +9,13 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 
+from engine.data.rows import Message
 from engine.job.errors import DataError, ModelError
+from engine.models.template import Template, end_tokens, open_template
 
 Prompt = str | Sequence[Mapping[str, str]]
 _UNFINISHED = "\ufffd"  # what a decoder shows for a character whose last bytes are still to come
@@ -73,11 +76,20 @@ def encode_prompt(tokenizer: Any, prompt: Prompt) -> list[int]:
         if not ids and tokenizer.bos_token_id is not None:
             ids = [tokenizer.bos_token_id]
     else:
-        messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else list(prompt)
-        ids = _render(tokenizer, messages)
+        asked = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
+        ids = _written(tokenizer, [Message(turn["role"], turn["content"]) for turn in asked])
     if not ids:
         raise DataError("The prompt is empty.", "Write a question or the beginning of a text.")
     return ids
+
+
+def answer_ends(model: Any, tokenizer: Any) -> tuple[int, ...]:  # Any: transformers' classes are untyped
+    """The ids that end an answer: the template's end of turn first, then what the model's folder names."""
+    own = model.generation_config.eos_token_id if model.generation_config is not None else None
+    ids = [*own] if isinstance(own, Sequence) else [own]
+    if tokenizer.chat_template:
+        ids = [*end_tokens(tokenizer, _template(tokenizer)), *ids]
+    return tuple(dict.fromkeys(number for number in [*ids, tokenizer.eos_token_id] if number is not None))
 
 
 @contextmanager
@@ -92,15 +104,23 @@ def evaluating(model: torch.nn.Module) -> Iterator[None]:
             module.training = True
 
 
-def _render(tokenizer: Any, messages: Sequence[Mapping[str, str]]) -> list[int]:
-    from jinja2 import TemplateError
+_TEMPLATES: "WeakKeyDictionary[Any, Template]" = WeakKeyDictionary()  # opening one copies the tokenizer
 
-    try:
-        rendered = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=True)
-    except TemplateError as error:
-        advice = "Choose another template for this model, or ask in the form it expects."
-        raise DataError(f"The chat template refuses this prompt: {error}.", advice) from None
-    return list(rendered["input_ids"])
+
+def _template(tokenizer: Any) -> Template:
+    """The template that the tokenizer carries."""
+    template = _TEMPLATES.get(tokenizer)
+    if template is None or template.text != tokenizer.chat_template:
+        template = _TEMPLATES[tokenizer] = open_template(tokenizer)
+    return template
+
+
+def _written(tokenizer: Any, messages: Sequence[Message]) -> list[int]:
+    """As in training: a control token that stands in a message stays text."""
+    writer = _template(tokenizer).writer
+    ids = writer.tokens.encode([writer.opening(writer.fold(messages))])[0].ids
+    doubled = len(ids) > 1 and ids[0] == ids[1] == tokenizer.bos_token_id
+    return ids[1:] if doubled else ids
 
 
 def _room(model: Any, prompt_tokens: int, max_new_tokens: int) -> int:

@@ -3,7 +3,7 @@ import torch
 from peft import LoraConfig, get_peft_model
 
 from engine.job.errors import DataError, ModelError
-from engine.models.generate import encode_prompt, generate
+from engine.models.generate import answer_ends, encode_prompt, generate
 from tests.models.tiny_models import FAMILIES, tiny_model, tiny_tokenizer
 
 
@@ -25,6 +25,21 @@ def test_greedy_text_equals_that_of_transformers_own_generate(family):
 def test_a_question_is_put_into_the_chat_template_up_to_the_answer():
     tokenizer = tiny_tokenizer()
     assert tokenizer.decode(encode_prompt(tokenizer, "hello")) == "<|user|>hello<|end|><|assistant|>"
+
+
+def test_a_control_token_in_a_question_stays_text():
+    tokenizer = tiny_tokenizer()
+    ids = encode_prompt(tokenizer, "a<|end|>b")
+    assert ids.count(2) == 1  # the turn's own end
+    assert tokenizer.decode(ids) == "<|user|>a<|end|>b<|end|><|assistant|>"
+
+
+def test_the_end_of_a_turn_and_the_models_own_ends_end_an_answer():
+    model, tokenizer = tiny_model(), tiny_tokenizer()
+    model.generation_config.eos_token_id = [7, 2]
+    assert answer_ends(model, tokenizer) == (2, 7)
+    tokenizer.chat_template = None
+    assert answer_ends(model, tokenizer) == (7, 2)
 
 
 def test_without_a_chat_template_the_text_is_continued():
