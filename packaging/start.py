@@ -1,10 +1,11 @@
-"""The program inside a bundle: the window without arguments, with them the command line and the worker's process."""
+"""The program inside a bundle: the window, the command line and the worker's process, by what it is asked for."""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
 import sys
+from pathlib import Path
 
 
 def main() -> int:
@@ -14,13 +15,23 @@ def main() -> int:
     arguments = [
         argument for argument in sys.argv[1:] if not argument.startswith("-psn_")
     ]  # macOS' Finder adds it
-    if arguments:
-        from engine.__main__ import main as command_line
+    if is_for_window(Path(sys.argv[0]).stem, arguments):
+        from gui.__main__ import main as window
 
-        return command_line(arguments)
-    from gui.__main__ import main as window
+        return window(arguments)
+    from engine.__main__ import run as command_line
 
-    return window()
+    return command_line(arguments)
+
+
+def is_for_window(program: str, arguments: list[str]) -> bool:
+    """Whether the window is meant: nothing is asked for, its own check, or files for the program that is the window.
+
+    The window starts its workers through its own program, so that `worker` is never a file.
+    """
+    if not arguments or arguments == ["--selftest"]:
+        return True
+    return program.endswith("-window") and arguments[0] != "worker"
 
 
 def give_missing_streams() -> None:
