@@ -1,0 +1,75 @@
+"""estimate: what a job would need, before anything is started."""
+
+from argparse import Namespace
+from collections.abc import Sequence
+from pathlib import Path
+
+from engine.cli.check import add_job_options, asked_job, check_job
+from engine.cli.output import Output
+from engine.cli.progress import duration, size
+from engine.cli.verb import DONE, Verb
+from engine.data.rows import Conversation, Message, Preference, Row, Text
+from engine.job.codec import to_plain
+from engine.library.devices import machine
+from engine.library.estimate import Estimate, RowStats, estimate
+
+SAMPLED_ROWS = 500
+TEMPLATE_TOKENS = 4  # what a chat template adds around a message
+
+
+def _estimate(options: Namespace, output: Output) -> int:
+    job = asked_job(options)
+    checked = check_job(job)
+    found = estimate(job, checked.model, row_stats(checked.rows.rows, checked.model.folder), machine())
+    output.result(to_plain(found))
+    _report(found, output)
+    return DONE
+
+
+def row_stats(rows: Sequence[Row], model: Path) -> RowStats:
+    """Number and lengths of the rows; the lengths are those of 500 of them, evenly taken."""
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(model / "tokenizer.json"))
+    sequences = [texts for row in rows[:: max(1, len(rows) // SAMPLED_ROWS)] for texts in _sequences(row)]
+    flat = [text for texts in sequences for text in texts]
+    counts = iter([len(found.ids) for found in tokenizer.encode_batch(flat, add_special_tokens=False)])
+    lengths = [sum(next(counts) + TEMPLATE_TOKENS for _ in texts) for texts in sequences]
+    return RowStats(rows=len(rows), tokens_mean=sum(lengths) / len(lengths), tokens_max=max(lengths))
+
+
+def _sequences(row: Row) -> tuple[tuple[str, ...], ...]:
+    """The texts of each sequence that a row becomes: a preference has one for either answer."""
+    match row:
+        case Conversation(messages=messages):
+            return (_contents(messages),)
+        case Preference(prompt=prompt, chosen=chosen, rejected=rejected):
+            return (_contents((*prompt, *chosen)), _contents((*prompt, *rejected)))
+        case Text(text=text):
+            return ((text,),)
+
+
+def _contents(messages: Sequence[Message]) -> tuple[str, ...]:
+    return tuple(message.content for message in messages)
+
+
+def _report(found: Estimate, output: Output) -> None:
+    time = "unknown" if found.seconds is None else " to ".join(duration(seconds) for seconds in found.seconds)
+    fits = "fits" if found.fits else "does not fit"
+    facts: list[tuple[str, object]] = [
+        ("Memory", f"{size(found.total)} needed, {size(found.free)} free: it {fits}"),
+        ("  weights", size(found.weights)),
+        ("  adapter", size(found.adapter)),
+        ("  activations", size(found.activations)),
+        ("  working", size(found.working)),
+        ("Rows at a time", found.micro_batch),
+        ("Numbers that learn", f"{found.parameters_trained:,}"),
+        ("Corrections", found.updates),
+        ("Time", time),
+        ("Disk", size(found.disk)),
+        ("Reckoning", found.arithmetic),
+    ]
+    output.facts(facts)
+
+
+ESTIMATE = Verb("estimate", "Tell what a job would need: memory, time, disk.", add_job_options, _estimate)

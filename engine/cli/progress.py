@@ -1,0 +1,162 @@
+"""A worker's events for the person at a terminal: a bar where one can be drawn, plain lines elsewhere."""
+
+from typing import Any
+
+from engine.cli.output import Output, clean, one_line
+from engine.job.events import (
+    Changed,
+    Check,
+    Continued,
+    Evaluated,
+    Event,
+    Paused,
+    Phase,
+    Prepared,
+    Progress,
+    Remark,
+    Sampled,
+    Saved,
+    Started,
+    Step,
+)
+
+PLAIN_LINES = 10
+_TONES = {"good": "✓", "info": "·", "warn": "!"}
+
+
+def size(count: float) -> str:
+    """A number of bytes in a person's words: "4.1 MB"."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if count < 1000 or unit == "GB":
+            return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
+        count /= 1000
+    raise AssertionError("GB is the last unit")
+
+
+def duration(seconds: float) -> str:
+    """A time in a person's words: "8 s", "2 min 05 s", "1 h 20 min"."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def number(value: float | None) -> str:
+    """A loss or metric with four figures, a dash where there is none."""
+    return "-" if value is None else f"{value:.4g}"
+
+
+class EventPrinter:
+    """Shows events one after the other; `close` when no more come."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+        self._bar: Any = None  # Any: tqdm has no types
+        self._bar_title = ""
+        self._shown = 0
+
+    def show(self, event: Event) -> None:
+        """Show one event, if it is one for a person."""
+        match event:
+            case Step():
+                self._step(event)
+            case Progress(title=title, done=done, total=total, unit=unit):
+                self._advance(title, done, total, unit)
+            case _:
+                if line := event_line(event):
+                    self._line(line)
+
+    def close(self) -> None:
+        """Leave the bar as it stands."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+    def _step(self, event: Step) -> None:
+        loss = number(event.loss)
+        if self._output.has_bar:
+            self._advance("Training", event.step, event.steps, "step")
+            self._bar.set_postfix_str(f"loss {loss}, {event.tokens_per_second:.0f} tokens/s")
+            return
+        portion = max(1, event.steps // PLAIN_LINES)
+        if event.step in (1, event.steps) or event.step % portion == 0:
+            self._line(
+                f"step {event.step}/{event.steps}  loss {loss}  {event.tokens_per_second:.0f} tokens/s"
+            )
+
+    def _advance(self, title: str, done: int, total: int | None, unit: str) -> None:
+        if not self._output.has_bar:
+            self._portion(title, done, total, unit)
+            return
+        if self._bar is None or self._bar_title != title:
+            self.close()
+            self._bar = _new_bar(self._output, title, total, unit)
+            self._bar_title = title
+        self._bar.total = total
+        self._bar.n = done
+        self._bar.refresh()
+
+    def _portion(self, title: str, done: int, total: int | None, unit: str) -> None:
+        """A plain line at every tenth of a countable piece of work."""
+        portion = PLAIN_LINES * done // total if total else 0
+        if title == self._bar_title and portion == self._shown:
+            return
+        self._bar_title, self._shown = title, portion
+        amount = size(done) if unit == "bytes" else f"{done} {unit}".strip()
+        of = "" if not total else f" of {size(total) if unit == 'bytes' else total}"
+        self._line(f"{title}: {amount}{of}")
+
+    def _line(self, text: str) -> None:
+        if self._bar is None:
+            self._output.remark(text)
+        else:
+            self._bar.write(text, file=self._output.err)
+
+
+def event_line(event: Event) -> str:
+    """The line that an event is worth, empty for one that is not for a person."""
+    line = ""
+    match event:
+        case Started(resumed_from=step) if step:
+            line = f"Continuing from step {step}."
+        case Phase(title=title):
+            line = f"{clean(title).rstrip('.… ')} ..."
+        case Prepared():
+            line = _prepared_line(event)
+        case Evaluated(step=step, loss=loss, is_best=is_best):
+            line = f"step {step}  validation loss {number(loss)}{' (best so far)' if is_best else ''}"
+        case Sampled(step=step, prompt=prompt, answer=answer):
+            line = f"step {step}  {one_line(prompt, 60)}  ->  {one_line(answer, 120)}"
+        case Saved(step=step, path=path, reason=reason):
+            line = f"step {step}  saved {path}" + (f" ({clean(reason)})" if reason else "")
+        case Paused(step=step):
+            line = f"Paused at step {step}."
+        case Continued(step=step):
+            line = f"Going on from step {step}."
+        case Changed(step=step, name=name, value=value):
+            line = f"step {step}  {name} is {value:g} from here on"
+        case Check(title=title, detail=detail, passed=passed):
+            line = f"{'✓' if passed else '✗'} {clean(title)}  {clean(detail)}".rstrip()
+        case Remark(tone=tone, title=title, advice=advice):
+            line = f"{_TONES.get(tone, '·')} {clean(f'{title} {advice}'.strip())}"
+    return line
+
+
+def _prepared_line(event: Prepared) -> str:
+    share = 100 * event.parameters_trained / max(1, event.parameters)
+    rows = f"{event.rows_train} rows to learn, {event.rows_validation} to check"
+    skipped = f", {event.rows_skipped} skipped" if event.rows_skipped else ""
+    trained = f"{event.parameters_trained:,} of {event.parameters:,} numbers learn ({share:.2g} %)"
+    return f"{rows}{skipped}; {trained}; {event.steps} steps on {event.device} in {event.dtype}."
+
+
+def _new_bar(output: Output, title: str, total: int | None, unit: str) -> Any:  # Any: tqdm has no types
+    from tqdm import tqdm
+
+    as_bytes = unit == "bytes"
+    unit_word = "B" if as_bytes else f" {unit}"
+    return tqdm(
+        total=total, desc=title, unit=unit_word, unit_scale=as_bytes, file=output.err, dynamic_ncols=True
+    )
