@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QWidget
 
 from engine.job.exports import EXPORTS
 from gui.state.export import ExportState
+from gui.state.words import size_words
 from gui.widgets.buttons import Button
 from gui.widgets.card import Card, Note
 from gui.widgets.choice_group import ChoiceGroup
@@ -146,10 +147,3 @@ class ExportChoice(Card):
             self.cancel_asked.emit()
         else:
             self.start_asked.emit()
-
-
-def size_words(size: int) -> str:
-    """Bytes as a person reads them."""
-    if size >= 1_000_000_000:
-        return f"{size / 1e9:.1f} GB"
-    return f"{size / 1e6:.1f} MB" if size < 10_000_000 else f"{size / 1e6:.0f} MB"

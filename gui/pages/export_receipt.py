@@ -4,8 +4,8 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from engine.job.events import Check
-from gui.pages.export_choice import size_words
 from gui.state.export import ExportState
+from gui.state.words import size_words
 from gui.widgets.badge import Badge
 from gui.widgets.buttons import Button
 from gui.widgets.card import Card, Note

@@ -1,0 +1,176 @@
+"""The charts of a run: those its method's card asks for, learning rate and gradients on tabs."""
+
+from pathlib import Path
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QSlider, QStackedWidget, QWidget
+
+from engine.job.cards import Chart as CardChart
+from engine.job.events import Changed, Evaluated, Event, Remark, Saved, Step
+from gui.state.live_run import LiveRun
+from gui.widgets.buttons import IconButton
+from gui.widgets.card import Card
+from gui.widgets.chart_grid import ChartGrid
+from gui.widgets.chart_markers import Marker
+from gui.widgets.chart_spec import ChartSpec, Curve, spec_of
+from gui.widgets.labels import Label
+from gui.widgets.segmented import Segmented
+
+
+class TrainCharts(Card):
+    """Replays what the run has told, then follows it."""
+
+    def __init__(self, run: LiveRun, parent: QWidget | None = None) -> None:
+        super().__init__(padding=16, parent=parent)
+        self._run = run
+        self._began = run.began
+        self.main = ChartGrid(self._main_specs())
+        rate = Curve("learning_rate", self.tr("Learning rate"), smooth=False)
+        norm = Curve("gradient_norm", self.tr("Gradient norm"))
+        self.rate = ChartGrid([ChartSpec("rate", self.tr("Learning rate"), (rate,))])
+        self.norm = ChartGrid([ChartSpec("norm", self.tr("Gradients"), (norm,))])
+        self.grids = {"main": self.main, "rate": self.rate, "norm": self.norm}
+        self.body.addLayout(self._bar())
+        self.stack = QStackedWidget()
+        for grid in self.grids.values():
+            self.stack.addWidget(grid)
+            grid.step_clicked.connect(self._show_rows)
+        self.body.addWidget(self.stack, 1)
+        self.rows_words = Label("", "small", wrap=True)
+        self.rows_words.hide()
+        self.body.addWidget(self.rows_words)
+        self._replay()
+        run.stepped.connect(self._add_steps)
+        run.evaluated.connect(self._add_evaluation)
+        run.saved.connect(self._add_saved)
+        run.told.connect(self._add_told)
+
+    def _main_specs(self) -> list[ChartSpec]:
+        job = self._run.job
+        charts: tuple[CardChart, ...] = job.method_card.charts if job else ()
+        return [spec_of(chart, self.tr("Validation")) for chart in charts]
+
+    def _bar(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.setSpacing(8)
+        is_preference = len(self.main.charts) > 1
+        tabs = [
+            ("main", self.tr("Preference") if is_preference else self.tr("Loss")),
+            ("rate", self.tr("Learning rate")),
+            ("norm", self.tr("Gradients")),
+        ]
+        self.tabs = Segmented(tabs, "main", self.tr("Chart"))
+        self.tabs.changed.connect(lambda value: self.stack.setCurrentWidget(self.grids[value]))
+        row.addWidget(self.tabs)
+        row.addStretch(1)
+        row.addWidget(Label(self.tr("Smoothing"), "small"))
+        self.smoothing = QSlider(Qt.Orientation.Horizontal)
+        self.smoothing.setRange(0, 99)
+        self.smoothing.setValue(90)
+        self.smoothing.setFixedWidth(82)
+        self.smoothing.setAccessibleName(self.tr("Smoothing"))
+        self.smoothing.valueChanged.connect(self._smooth)
+        row.addWidget(self.smoothing)
+        self.scale = Segmented(
+            [("linear", self.tr("Linear")), ("log", self.tr("Log"))], "linear", self.tr("Scale")
+        )
+        self.scale.changed.connect(self._rescale)
+        row.addWidget(self.scale)
+        self.zoom_button = IconButton(
+            "zoom-out", self.tr("Show everything and follow the newest"), compact=True
+        )
+        self.zoom_button.clicked.connect(self._show_all)
+        self.more_button = IconButton("image-down", self.tr("Axis and pictures"), compact=True)
+        self.more_button.clicked.connect(self._menu)
+        row.addWidget(self.zoom_button)
+        row.addWidget(self.more_button)
+        return row
+
+    def _replay(self) -> None:
+        self._add_steps(self._run.steps)
+        for evaluation in self._run.evaluations:
+            self._add_evaluation(evaluation)
+        for saved in self._run.checkpoints:
+            self._add_saved(saved)
+        for event in self._run.log:
+            self._add_told(event)
+
+    def _add_steps(self, steps: list[Step]) -> None:
+        for step in steps:
+            seconds = step.time - (self._run.began or step.time)
+            values = {
+                "loss": step.loss,
+                "learning_rate": step.learning_rate,
+                "gradient_norm": step.gradient_norm,
+                **step.metrics,
+            }
+            for key, value in values.items():
+                if value is None:
+                    continue
+                for grid in self.grids.values():
+                    grid.add(key, step.step, value, step.tokens, seconds)
+
+    def _add_evaluation(self, event: Evaluated) -> None:
+        if event.loss is not None:
+            self.main.add("validation", event.step, event.loss, 0.0, event.time - self._run.began)
+
+    def _add_saved(self, event: Saved) -> None:
+        self.main.add_marker(
+            Marker(event.step, self.tr("Saved, best") if event.is_best else self.tr("Saved"))
+        )
+
+    def _add_told(self, event: Event) -> None:
+        if isinstance(event, Remark) and event.step is not None:
+            self.main.add_marker(Marker(event.step, event.title, "warn" if event.tone == "warn" else ""))
+        elif isinstance(event, Changed):
+            self.main.add_marker(Marker(event.step, f"{event.name} {event.value:g}"))
+
+    def _smooth(self, percent: int) -> None:
+        for grid in self.grids.values():
+            grid.set_smoothing(percent / 100)
+
+    def _rescale(self, scale: str) -> None:
+        for grid in self.grids.values():
+            grid.set_logarithmic(scale == "log")
+
+    def _show_all(self) -> None:
+        for grid in self.grids.values():
+            grid.show_all()
+
+    def _menu(self) -> None:
+        menu = QMenu(self)
+        axes = (("step", self.tr("Steps")), ("tokens", self.tr("Tokens")), ("seconds", self.tr("Time")))
+        for axis, label in axes:
+            menu.addAction(
+                self.tr("Along x: {what}").format(what=label), lambda axis=axis: self._set_axis(axis)
+            )
+        menu.addSeparator()
+        for ending in ("png", "svg", "csv"):
+            label = self.tr("Save as {kind}…").format(kind=ending.upper())
+            menu.addAction(label, lambda ending=ending: self._save(ending))
+        menu.exec(self.more_button.mapToGlobal(self.more_button.rect().bottomLeft()))
+
+    def _set_axis(self, axis: str) -> None:
+        for grid in self.grids.values():
+            grid.set_axis(axis)  # type: ignore[arg-type]  # one of the three above
+
+    def _save(self, ending: str) -> None:
+        suggested = f"{self._run.name}.{ending}"
+        name, _ = QFileDialog.getSaveFileName(self, self.tr("Save the chart"), suggested, f"*.{ending}")
+        if not name:
+            return
+        try:
+            self.grids[self.tabs.value()].export(Path(name))
+        except OSError as error:
+            self.rows_words.setText(f"{name} cannot be written: {error.strerror}.")
+            self.rows_words.show()
+
+    def _show_rows(self, number: int) -> None:
+        step = next((found for found in self._run.steps if found.step == number), None)
+        if step is None or not step.rows:
+            return
+        rows = ", ".join(str(row) for row in step.rows[:40]) + (" …" if len(step.rows) > 40 else "")
+        self.rows_words.setText(
+            self.tr("Step {step} learned from rows {rows}.").format(step=number, rows=rows)
+        )
+        self.rows_words.show()

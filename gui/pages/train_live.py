@@ -1,0 +1,85 @@
+"""A run as it goes: progress, phases, figures, charts, live sample, events; at the end a summary or a failure."""
+
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+
+from gui.pages.train_charts import TrainCharts
+from gui.pages.train_failure import FailureCard
+from gui.pages.train_figures import TrainFigures
+from gui.pages.train_progress import ProgressCard
+from gui.pages.train_side import EventsCard, SampleCard
+from gui.state.app_state import AppState
+from gui.state.live_run import LiveRun
+from gui.state.words import number_words
+from gui.widgets.notice import Notice, NoticeHost
+
+SIDE_WIDTH = 262
+
+
+class TrainLive(QWidget):
+    """One widget per run; it follows the run's signals until it is dropped."""
+
+    def __init__(self, state: AppState, run: LiveRun, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.state = state
+        self.run = run
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(14)
+        self.end = NoticeHost()
+        self.failure = FailureCard(state, run)
+        self.progress = ProgressCard(run)
+        self.figures = TrainFigures(run)
+        self.charts = TrainCharts(run)
+        self.sample = SampleCard(state, run)
+        self.events = EventsCard(run)
+        for widget in (self.end, self.failure, self.progress, self.figures):
+            layout.addWidget(widget)
+        row = QHBoxLayout()
+        row.setSpacing(12)
+        row.addWidget(self.charts, 1)
+        side = QWidget()
+        side.setFixedWidth(SIDE_WIDTH)
+        column = QVBoxLayout(side)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(12)
+        column.addWidget(self.sample, 62)
+        column.addWidget(self.events, 38)
+        row.addWidget(side)
+        layout.addLayout(row, 1)
+        run.changed.connect(self.refresh)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Follow the run."""
+        run = self.run
+        self.failure.setVisible(run.failure is not None)
+        self.figures.setVisible(run.failure is None)
+        for part in (self.failure, self.progress, self.figures, self.sample, self.events):
+            part.refresh()
+        if run.status in ("done", "stopped", "discarded") and self.end.notice("end") is None:
+            self._show_end()
+
+    def _show_end(self) -> None:
+        run = self.run
+        if run.status == "discarded":
+            title = self.tr("The run was discarded; the model is as it was before.")
+            self.end.show_notice("end", Notice("info", title))
+            return
+        title = self._summary()
+        actions = (
+            (self.tr("Export"), lambda: self.state.navigate.emit("export")),
+            (self.tr("Compare the answers"), lambda: self.state.navigate.emit("compare")),
+        )
+        kind = "success" if run.status == "done" else "info"
+        self.end.show_notice("end", Notice(kind, title, "", actions))
+
+    def _summary(self) -> str:
+        result = self.run.result
+        if result is None or result.first_loss is None or result.last_loss is None:
+            return self.tr("Training has ended. Compare the answers.")
+        words = (
+            self.tr("Loss fell from {first} to {last}. Compare the answers.")
+            if result.last_loss < result.first_loss
+            else self.tr("Loss went from {first} to {last}. Compare the answers before you use it.")
+        )
+        return words.format(first=number_words(result.first_loss, 2), last=number_words(result.last_loss, 2))

@@ -1,0 +1,84 @@
+"""How figures are said: times, rates, sizes, runs. Used by several pages."""
+
+from pathlib import Path
+
+from PySide6.QtCore import QLocale
+
+from engine.job.adapters import ADAPTERS
+from engine.job.job import Job
+from engine.job.sections import STARTER
+
+
+def size_words(size: float) -> str:
+    """Bytes as a person reads them."""
+    locale = QLocale()
+    if size >= 1e9:
+        return f"{locale.toString(size / 1e9, 'f', 1)} GB"
+    if size >= 1e6:
+        return f"{locale.toString(size / 1e6, 'f', 1 if size < 1e7 else 0)} MB"
+    return f"{locale.toString(size / 1e3, 'f', 0)} kB"
+
+
+def time_words(seconds: float) -> str:
+    """A length of time: "9 s", "3 min 08 s", "2 h 05 min"."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def number_words(value: float | None, digits: int = 3) -> str:
+    """A figure such as a loss; a dash when there is none."""
+    if value is None:
+        return "–"
+    return QLocale().toString(float(value), "f", digits)
+
+
+def rate_words(value: float) -> str:
+    """A learning rate: "1.7e-4"."""
+    mantissa, _, exponent = f"{value:.1e}".partition("e")
+    return f"{mantissa.removesuffix('.0')}e{int(exponent)}" if value else "0"
+
+
+def count_words(value: float) -> str:
+    """A whole number with its groups."""
+    return QLocale().toString(round(value))
+
+
+def parameters_words(count: int) -> str:
+    """Such as "2.0 million" or "1.7 billion"."""
+    if count >= 1e9:
+        return f"{QLocale().toString(count / 1e9, 'f', 1)} billion"
+    if count >= 1e6:
+        digits = 1 if count < 1e7 else 0
+        return f"{QLocale().toString(count / 1e6, 'f', digits)} million"
+    return count_words(count)
+
+
+def model_words(job: Job) -> str:
+    """The model's short name."""
+    return "Starter" if job.model.source == STARTER else Path(job.model.source).name
+
+
+def method_words(job: Job) -> str:
+    """Such as "LoRA rank 16", with the preference method behind it."""
+    adapter = ADAPTERS[job.adapter.kind].title
+    rank = getattr(job.adapter.settings, "rank", None)
+    words = f"{adapter} rank {rank}" if rank else adapter
+    if job.method.kind == "sft":
+        return words
+    beta = getattr(job.method.settings, "beta", None)
+    method = job.method_card.subtitle + (f", beta {beta:g}" if beta is not None else "")
+    return f"{words} · {method}"
+
+
+def data_words(job: Job) -> str:
+    """The data files' names."""
+    return ", ".join(Path(source.path).name for source in job.data)
+
+
+def job_words(job: Job) -> str:
+    """One line about a job."""
+    return " · ".join(part for part in (model_words(job), method_words(job), data_words(job)) if part)
