@@ -7,11 +7,15 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Architecture:
-    """A family: the class that transformers builds, its layers' matrices, and defaults left out of configs."""
+    """A family: the class that transformers builds, its layers' matrices, and defaults left out of configs.
+
+    `keeps_scores` tells that its attention holds a number for every pair of tokens (no fused kernel fits it).
+    """
 
     class_name: str
     layout: str = "gated"
     defaults: Mapping[str, int] = field(default_factory=dict)
+    keeps_scores: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,9 @@ SUPPORTED: dict[str, Architecture] = {
     "qwen3": Architecture("Qwen3ForCausalLM", defaults={"num_key_value_heads": 32, "head_dim": 128}),
     "mistral": Architecture("MistralForCausalLM", defaults={"num_key_value_heads": 8}),
     "gemma": Architecture("GemmaForCausalLM", defaults={"num_key_value_heads": 16, "head_dim": 256}),
-    "gemma2": Architecture("Gemma2ForCausalLM", defaults={"num_key_value_heads": 4, "head_dim": 256}),
+    "gemma2": Architecture(
+        "Gemma2ForCausalLM", defaults={"num_key_value_heads": 4, "head_dim": 256}, keeps_scores=True
+    ),
     "gemma3_text": Architecture("Gemma3ForCausalLM", defaults={"num_key_value_heads": 4, "head_dim": 256}),
     "phi3": Architecture("Phi3ForCausalLM", "fused"),
     "gpt2": Architecture("GPT2LMHeadModel", "gpt2"),

@@ -1,7 +1,11 @@
 """What is known of the computer, without torch."""
 
+import os
 import subprocess
 import sys
+import time
+
+import pytest
 
 from engine.library import devices
 from engine.library.devices import Device, Machine
@@ -18,12 +22,46 @@ def test_the_processor_is_always_a_device_and_its_memory_is_plausible() -> None:
 
 
 def test_nvidia_lines_become_devices_with_the_freest_first() -> None:
-    answer = "NVIDIA A, 24576, 1000\nNVIDIA B, 8192, 8000\nbroken line\nNVIDIA C, [N/A], [N/A]\n"
+    answer = (
+        "NVIDIA A, 24576, 1000, 8.6\nNVIDIA B, 8192, 8000, 7.5\nbroken line\nNVIDIA C, [N/A], [N/A], 9.0\n"
+    )
     found = devices.parse_nvidia(answer, "")
-    assert [(d.name, d.memory_total, d.memory_free) for d in found] == [
-        ("NVIDIA B", 8 * GIB, 8000 * 1024**2),
-        ("NVIDIA A", 24 * GIB, 1000 * 1024**2),
+    assert [(d.name, d.memory_total, d.memory_free, d.has_bfloat16) for d in found] == [
+        ("NVIDIA B", 8 * GIB, 8000 * 1024**2, False),
+        ("NVIDIA A", 24 * GIB, 1000 * 1024**2, True),
     ]
+
+
+@pytest.fixture
+def slow_tool(tmp_path, monkeypatch):
+    """An `nvidia-smi` that answers after a third of a second."""
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text("#!/bin/sh\nsleep 0.3\necho 'GPU, 1000, 500, 8.0'\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(devices, "_NVIDIA", devices._Nvidia())
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the stand-in is a shell script")
+def test_the_window_never_waits_for_the_nvidia_tool(slow_tool) -> None:
+    begun = time.monotonic()
+    assert [d.kind for d in devices.machine(wait=False).devices] == ["cpu"]
+    assert time.monotonic() - begun < 0.25
+    while len(devices.machine(wait=False).devices) < 2 and time.monotonic() - begun < 10:
+        time.sleep(0.02)
+    assert devices.machine(wait=False).devices[0].memory_free == 500 * 1024**2
+    assert devices.machine().devices[0].name == "GPU"
+
+
+@pytest.mark.parametrize(
+    ("has_bfloat16", "parameters", "dtype"),
+    [(True, 20_000_000, "bfloat16"), (True, 19_999_999, "float32"), (False, 10**9, "float32")],
+)
+def test_automatic_precision_is_bfloat16_where_it_is_native_and_worth_it(
+    has_bfloat16, parameters, dtype
+) -> None:
+    device = Device("cpu", "P", 8, 4, has_bfloat16=has_bfloat16)
+    assert devices.auto_dtype(device, parameters) == dtype
 
 
 def test_a_device_that_cannot_be_used_is_never_chosen() -> None:

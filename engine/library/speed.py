@@ -1,0 +1,69 @@
+"""How long training takes: work by counting multiplications, speed by what this computer did before."""
+
+import json
+from dataclasses import dataclass
+
+from engine.job.job import Job
+from engine.library.folders import cache_folder
+from engine.library.memory_need import layer_linears
+from engine.library.model_folder import ModelInfo
+
+# Rough speeds for a device that has not trained yet, in floating-point operations a second. On a processor: per
+# core that computes on its own.
+_ROUGH = {"cpu": 15e9, "cuda": 20e12, "mps": 2e12}
+_ROUGH_SPREAD = 3.0  # a guess may be wrong by this factor either way
+_KNOWN_SPREAD = 1.25
+_NEWEST_WEIGHT = 0.5
+_FILE = "speed.json"
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Operations a second, and the factor by which that may be wrong either way."""
+
+    rate: float
+    spread: float
+
+
+def token_operations(job: Job, model: ModelInfo) -> float:
+    """Floating-point operations that one token of a row costs.
+
+    A multiplication with a weight is two operations. Forward once, and backward once to the inputs; once more
+    for the gradient of the weights themselves where they are trained; forward again where activations are
+    recomputed; and forward once for a reference.
+    """
+    matrices = sum(linear.inputs * linear.outputs for linear in layer_linears(model))
+    weights = model.layers * matrices + model.vocab * model.hidden
+    passes = 2 + (job.adapter.kind == "full") + job.train.checkpointing + job.method_card.needs_reference
+    return 2.0 * weights * passes
+
+
+def known_speed(device: str, dtype: str, cores: int) -> Speed:
+    """The speed of a device from earlier runs, else a rough one."""
+    rate = _stored().get(f"{device} {dtype}")
+    if rate is not None:
+        return Speed(rate, _KNOWN_SPREAD)
+    return Speed(_ROUGH.get(device, _ROUGH["cpu"]) * (cores if device == "cpu" else 1), _ROUGH_SPREAD)
+
+
+def remember_speed(job: Job, model: ModelInfo, device: str, dtype: str, tokens_per_second: float) -> None:
+    """Note what a run reached, so that the next estimate is closer; a mean that follows the newest runs."""
+    if tokens_per_second <= 0:
+        return
+    rates = _stored()
+    key, rate = f"{device} {dtype}", token_operations(job, model) * tokens_per_second
+    rates[key] = rate if key not in rates else (1 - _NEWEST_WEIGHT) * rates[key] + _NEWEST_WEIGHT * rate
+    path = cache_folder() / _FILE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(_FILE + ".part")
+    part.write_text(json.dumps(rates), encoding="utf-8")
+    part.replace(path)
+
+
+def _stored() -> dict[str, float]:
+    try:
+        values = json.loads((cache_folder() / _FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    pairs = values.items() if isinstance(values, dict) else ()
+    return {key: float(rate) for key, rate in pairs if isinstance(rate, int | float) and rate > 0}
