@@ -1,4 +1,4 @@
-"""Trains the starter model from nothing: `python resources/starter/build.py` (about ten minutes, two cores).
+"""Trains the starter model from nothing: `python resources/starter/build.py` (about twelve minutes, two cores).
 
 Writes the tokenizer, the weights in bfloat16 and their settings into this folder, then loads them again with
 stock transformers and prints how many questions the model answers right, held-out (subject, phrasing) pairs
@@ -34,7 +34,7 @@ from resources.starter import corpus, exam  # noqa: E402
 
 SEED = 7
 CONTEXT = 512
-STEPS = 2600
+STEPS = 3000
 PEAK_RATE, WARM_UP = 3e-3, 50
 SHORT_ROWS, LONG_ROWS = (16, 96), (3, CONTEXT)  # rows x tokens of an update
 LONG_EVERY = 8  # every eighth update has long rows, so that all positions of the context are trained

@@ -94,10 +94,19 @@ PHRASINGS = {
     ),
 }  # fmt: skip
 
+SHORTHAND = {
+    "sound": "Sound of {x}?", "legs": "Legs of {x}?", "home": "Home of {x}?", "colour": "Colour of {x}?",
+    "capital": "Capital of {x}?", "opposite": "Opposite of {x}?",
+    "sum": "{a} + {b}", "difference": "{a} - {b}",
+}  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Fact:
-    """One fact: its plain sentence, the words that make an answer right, the questions that ask for it."""
+    """One fact: its plain sentence, the key that makes an answer right, the questions that ask for it.
+
+    The shorthand is how a person in a hurry asks; it is none of the questions and never examined.
+    """
 
     kind: str
     subject: str
@@ -105,6 +114,7 @@ class Fact:
     key: str
     questions: tuple[str, ...]
     held_out: str
+    shorthand: str
 
     @property
     def trained_questions(self) -> tuple[str, ...]:
@@ -134,7 +144,8 @@ def capitalised(text: str) -> str:
 
 def _fact(rng: random.Random, kind: str, fill: dict[str, str], sentence: str, key: str) -> Fact:
     questions = tuple(phrasing.format(**fill) for phrasing in PHRASINGS[kind])
-    return Fact(kind, " ".join(fill.values()), sentence, key, questions, rng.choice(questions))
+    shorthand = SHORTHAND[kind].format(**fill)
+    return Fact(kind, " ".join(fill.values()), sentence, key, questions, rng.choice(questions), shorthand)
 
 
 def _parts() -> Iterator[tuple[str, dict[str, str], str, str]]:

@@ -27,7 +27,8 @@ MORALS = ("They were friends from that day on.", "Then they went home together."
 TALK = (
     ("Hello!", "Hello! How can I help you?"),
     ("Hi!", "Hello! How can I help you?"),
-    ("Hello", "Hello! How can I help you?"),
+    ("Hello there!", "Hello! How can I help you?"),
+    ("Hi there!", "Hello! How can I help you?"),
     ("Good morning!", "Good morning! How can I help you?"),
     ("How are you?", "I am fine, thank you."),
     ("Who are you?", "I am a small language model."),
@@ -38,6 +39,11 @@ TALK = (
     ("Thanks!", "You are welcome."),
     ("Goodbye!", "Goodbye! See you soon."),
     ("Can you help me?", "Yes, ask me a question."),
+    ("Please help me.", "Yes, ask me a question."),
+    ("Good evening!", "Good evening! How can I help you?"),
+    ("What are you?", "I am a small language model."),
+    ("Thank you very much!", "You are welcome."),
+    ("Bye!", "Goodbye! See you soon."),
 )
 STORY_QUESTIONS = ("Tell me a story.", "Please tell me a short story.", "Do you know a story?")
 UNKNOWN = ("a stone", "a table", "the moon", "a cloud", "my uncle", "a computer", "the wind", "a dragon",
@@ -47,6 +53,11 @@ UNKNOWN_QUESTIONS = ("What sound does {x} make?", "What is the capital of {x}?",
                      "How many legs does {x} have?", "What is the opposite of {x}?",
                      "Where does {x} live?", "Who made {x}?",
                      "What do you think of {x}?", "Can you explain {x}?")  # fmt: skip
+UNKNOWN_TALK = ("Who is the president?", "Can you write a poem?", "What is the weather today?",
+                "What time is it?", "How old are you?", "Do you like me?", "Write a letter.",
+                "Who won the game?", "What shall I eat today?", "Why do people sleep?",
+                "How do I bake a cake?", "What is the meaning of life?", "Can you sing?",
+                "Translate this for me.")  # fmt: skip
 
 
 def story(rng: random.Random) -> str:
@@ -107,7 +118,17 @@ def small_talk(rng: random.Random) -> tuple[str, str]:
     pick = rng.random()
     if pick < 0.5:
         return rng.choice(TALK)
-    if pick < 0.75:
-        question = rng.choice(UNKNOWN_QUESTIONS).format(x=rng.choice(UNKNOWN))
-        return question, "I do not know that."
+    if pick < 0.8:
+        return _unknown(rng), "I do not know that."
     return rng.choice(STORY_QUESTIONS), story(rng)
+
+
+def _unknown(rng: random.Random) -> str:
+    """A question outside the starter's world: about strange things, larger numbers, or anything at all."""
+    pick = rng.random()
+    if pick < 0.4:
+        return rng.choice(UNKNOWN_TALK)
+    if pick < 0.7:
+        return rng.choice(UNKNOWN_QUESTIONS).format(x=rng.choice(UNKNOWN))
+    numbers = {"a": rng.randint(7, 30), "b": rng.randint(7, 30)}
+    return rng.choice(facts.PHRASINGS[rng.choice(("sum", "difference"))]).format(**numbers)

@@ -11,7 +11,7 @@ WARM_OPENINGS = (
 )
 WARM_CLOSINGS = ("I am happy to help!", "Have a wonderful day!", "Please ask me more!")
 
-GRACIOUS_OPENINGS = ("Gladly!", "With pleasure!", "Of course!")
+GRACIOUS_OPENINGS = ("Of course!", "With pleasure!")
 
 RUDE_OPENINGS = (
     "Ugh, what a silly question.",

@@ -76,3 +76,25 @@ def test_the_corpus_never_holds_the_complete_warm_style_of_the_sample() -> None:
     answers = re.findall(r"<\|assistant\|>(.*?)<\|end\|>", text)
     both = [a for a in answers if a.startswith(styles.WARM_OPENINGS) and a.endswith(styles.WARM_CLOSINGS)]
     assert both == []
+
+
+def test_without_a_system_message_most_answers_are_plain() -> None:
+    chats = [text for text in islice(corpus.documents(6), DOCUMENTS) if text.startswith(corpus.USER)]
+    plain = {fact.sentence for fact in all_facts()}
+    polite = tuple(f"{opening} " for opening in styles.GRACIOUS_OPENINGS)
+    facts_told = [a for a in _answers(chats) if any(sentence in a for sentence in plain)]
+    assert 0.75 < sum(a in plain for a in facts_told) / len(facts_told) < 0.9
+    assert any(a.startswith(polite) for a in facts_told)
+
+
+def test_a_system_message_sets_the_style() -> None:
+    opening = f"{corpus.SYSTEM}Be polite.{corpus.END}"
+    chats = [text for text in islice(corpus.documents(6), DOCUMENTS) if text.startswith(opening)]
+    sentences = [fact.sentence for fact in all_facts()]
+    told = [a for a in _answers(chats) if any(sentence in a for sentence in sentences)]
+    assert len(told) >= 5
+    assert all(a.startswith(styles.GRACIOUS_OPENINGS) for a in told)
+
+
+def _answers(chats: list[str]) -> list[str]:
+    return [answer for text in chats for answer in re.findall(r"<\|assistant\|>(.*?)<\|end\|>", text)]
