@@ -1,0 +1,120 @@
+"""From a checked folder to a model in memory, with nothing missing, misshapen or not a number."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from safetensors import SafetensorError
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from engine.job.errors import ModelError
+from engine.library.models import ModelInfo, check_model
+from engine.models.placement import choose_device, choose_dtype, dtype_name
+
+_LOCAL = {"local_files_only": True, "trust_remote_code": False}
+_AGAIN = "Download the model again, or choose another."
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model ready to use: on its device, in evaluation mode, its tokenizer beside it."""
+
+    model: Any  # Any: transformers' models share no typed interface
+    tokenizer: Any  # Any: the same holds for its tokenizers
+    folder: Path
+    dtype: str
+    device: str
+    info: ModelInfo
+
+
+def load_model(folder: Path, dtype: str = "auto", device: str = "auto") -> LoadedModel:
+    """Load tokenizer and weights of a model folder; the author's code is never run.
+
+    Raises ModelError when the folder cannot be used (naming file or tensor), JobError when the device asked
+    for is absent.
+    """
+    info = check_model(folder)
+    place = choose_device(device)
+    numbers = choose_dtype(dtype, place, info.parameters)
+    tokenizer = load_tokenizer(folder)
+    model = _load_weights(folder, numbers)
+    _check_numbers(model, folder)
+    _check_vocabulary(model, tokenizer, folder)
+    return LoadedModel(model.to(place).eval(), tokenizer, folder, dtype_name(numbers), place, info)
+
+
+def load_tokenizer(folder: Path) -> Any:  # Any: transformers' tokenizers share no typed base
+    """The tokenizer of a model folder; raises ModelError when its files are damaged."""
+    with quiet():
+        try:
+            return AutoTokenizer.from_pretrained(folder, **_LOCAL)
+        except Exception as error:  # noqa: BLE001  # tokenizers raises Exception itself for a damaged file
+            title = f"The tokenizer in {folder} cannot be read."
+            raise ModelError(title, _AGAIN, detail=f"{type(error).__name__}: {error}") from None
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Silence transformers' bars and reports for what we tell in our own words."""
+    verbosity = transformers.logging.get_verbosity()
+    had_bars = transformers.logging.is_progress_bar_enabled()
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        transformers.logging.set_verbosity(verbosity)
+        if had_bars:
+            transformers.logging.enable_progress_bar()
+
+
+def _load_weights(folder: Path, dtype: torch.dtype) -> Any:  # Any: see LoadedModel
+    with quiet():
+        try:
+            loaded: Any = AutoModelForCausalLM.from_pretrained(
+                folder,
+                dtype=dtype,
+                use_safetensors=True,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,  # listed in the report, and refused below with both shapes
+                **_LOCAL,
+            )
+        except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+            words = str(error).split("\n")[0][:200]
+            raise ModelError(f"The model in {folder} cannot be loaded: {words}", _AGAIN) from error
+    model, report = loaded  # a pair, because the report was asked for
+    _check_report(report, folder)
+    return model
+
+
+def _check_report(report: dict[str, Any], folder: Path) -> None:  # Any: sets and lists of names
+    missing = sorted(report["missing_keys"])
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise ModelError(f"{folder} lacks the tensor '{missing[0]}'{more}.", _AGAIN)
+    for name, stored, expected in report["mismatched_keys"]:
+        title = (
+            f"The tensor '{name}' in {folder} is {tuple(stored)}, but config.json asks for {tuple(expected)}."
+        )
+        raise ModelError(title, _AGAIN)
+
+
+def _check_numbers(model: Any, folder: Path) -> None:
+    for name, weight in model.named_parameters():
+        # One pass and no copy: a sum is finite unless something in it is not, or it overflows float32.
+        if not torch.isfinite(weight.sum(dtype=torch.float32)) and not torch.isfinite(weight).all():
+            raise ModelError(f"The tensor '{name}' in {folder} holds values that are not numbers.", _AGAIN)
+
+
+def _check_vocabulary(model: Any, tokenizer: Any, folder: Path) -> None:
+    rows = model.get_input_embeddings().num_embeddings
+    highest = max(tokenizer.get_vocab().values(), default=-1)
+    if highest >= rows:
+        title = f"The tokenizer in {folder} gives ids up to {highest}, but the model knows only {rows}."
+        raise ModelError(
+            title, "Tokenizer and weights belong to different models: take both from the same one."
+        )

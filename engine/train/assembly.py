@@ -1,0 +1,159 @@
+"""The parts of a run put together from a job, a loaded model and its rows."""
+
+import copy
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from peft import PeftModel
+
+from engine.job.adapters import ADAPTERS
+from engine.job.cards import resolve
+from engine.job.channel import Desk
+from engine.job.job import Job
+from engine.models.adapters import trained_parameters
+from engine.models.generate import answer_ends
+from engine.models.load import LoadedModel
+from engine.models.placement import DTYPES
+from engine.train.batches import Example, Order
+from engine.train.between import Between, Rhythm
+from engine.train.forward import Policy
+from engine.train.looking import Checker, Sampler
+from engine.train.loop import Training
+from engine.train.memory import MemoryGauge, RowsAtATime, first_rows_at_a_time
+from engine.train.objective import objective_of
+from engine.train.optimizer import Optimizer
+from engine.train.reference import Reference
+from engine.train.rows import PreparedRows
+from engine.train.saving import Facts, Keeper
+from engine.train.state import State
+
+_LOOKS = 8  # checks and samples of a run, where nothing else was asked for
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """A run ready to train."""
+
+    training: Training
+    between: Between
+    keeper: Keeper
+    reference: Reference | None
+    facts: Facts
+
+
+def assemble(job: Job, loaded: LoadedModel, rows: PreparedRows, desk: Desk) -> Assembly:
+    """Build everything that trains `loaded`, whose model is changed: it gets the job's adapter."""
+    torch.manual_seed(job.train.seed)
+    model = trainable_model(job, loaded)
+    policy = Policy(model, loaded.device, _autocast(model, loaded))
+    order = order_of(job, len(rows.train))
+    rows_at_a_time = RowsAtATime(first_rows_at_a_time(job, loaded.info, rows.train, loaded.device), desk)
+    reference = Reference(policy, rows.count) if job.method_card.needs_reference else None
+    objective = objective_of(job, policy, reference)
+    state = State(order.updates, job.train.learning_rate)
+    optimizer = Optimizer(trained_parameters(model), job.train)
+    group = job.rows.packing == "auto"
+    training = Training(
+        job.train, policy, objective, optimizer, rows.train, order, rows_at_a_time, group, state
+    )
+    facts = facts_of(rows, loaded)
+    keeper = Keeper(
+        model=model,
+        optimizer=optimizer,
+        reference=reference,
+        state=state,
+        rows_at_a_time=rows_at_a_time,
+        facts=facts,
+        settings=job.saving,
+        desk=desk,
+    )
+    between = Between(
+        state=state,
+        rhythm=rhythm_of(job, order, len(rows.validation)),
+        checker=Checker(policy, objective, rows.validation, rows_at_a_time),
+        sampler=_sampler(job, model, loaded, rows, desk),
+        keeper=keeper,
+        gauge=MemoryGauge(loaded.device),
+        desk=desk,
+    )
+    return Assembly(training, between, keeper, reference, facts)
+
+
+def trainable_model(job: Job, loaded: LoadedModel) -> Any:  # Any: PeftModel or a transformers model
+    """The model with the job's adapter, or with all its weights free."""
+    model = resolve(ADAPTERS[job.adapter.kind].code)(loaded.model, job.adapter.settings)
+    if isinstance(model, PeftModel):
+        model.peft_config["default"].base_model_name_or_path = job.model.source
+    if job.train.checkpointing:
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    return model
+
+
+def order_of(job: Job, rows: int) -> Order:
+    """The order of rows over the whole run: so many updates, or so many epochs."""
+    settings = job.train
+    wanted = round(rows * settings.epochs) if settings.steps is None else settings.steps * settings.batch_size
+    return Order(rows, settings.batch_size, max(1, wanted), settings.seed)
+
+
+def rhythm_of(job: Job, order: Order, rows_kept_back: int) -> Rhythm:
+    """How often to look. By itself about eight times a run, less where the rows kept back are many.
+
+    A check of a row costs a third of training on it: checks take at most a fifth of the run beyond the first two.
+    """
+    affordable = 0.6 * order.draws / max(1, rows_kept_back)
+    checks = max(2, min(_LOOKS, int(affordable)))
+    return Rhythm(
+        evaluate_every=job.watch.evaluate_every or math.ceil(order.updates / checks),
+        sample_every=job.watch.sample_every or math.ceil(order.updates / _LOOKS),
+    )
+
+
+def facts_of(rows: PreparedRows, loaded: LoadedModel) -> Facts:
+    """What must be the same for a resumed run to go on as if nothing had happened."""
+    return {
+        "data": sorted(rows.hashes.values()),
+        "torch": torch.__version__,
+        "device": loaded.device,
+        "dtype": loaded.dtype,
+        "threads": torch.get_num_threads(),
+    }
+
+
+def _autocast(model: Any, loaded: LoadedModel) -> torch.dtype | None:  # Any: see trainable_model
+    """A model trained whole is held in float32, but computes in the dtype that was chosen."""
+    dtype = DTYPES[loaded.dtype]
+    return None if isinstance(model, PeftModel) or dtype == torch.float32 else dtype
+
+
+def _sampler(job: Job, model: Any, loaded: LoadedModel, rows: PreparedRows, desk: Desk) -> Sampler:
+    tokenizer = loaded.tokenizer
+    if job.method_card.rows == "text":  # running text is continued, not asked
+        tokenizer = copy.copy(tokenizer)
+        tokenizer.chat_template = None
+    prompts = job.watch.prompts or rows.prompts
+    ends = answer_ends(model, tokenizer)
+    return Sampler(
+        model=model,
+        tokenizer=tokenizer,
+        prompts=prompts,
+        tokens=job.watch.sample_tokens,
+        end_ids=ends,
+        desk=desk,
+    )
+
+
+def examples_in_use(order: Order, examples: list[Example]) -> list[list[Example]]:
+    """The examples of each update that brings some for the first time, whole, as the update will have them."""
+    seen: set[int] = set()
+    found = []
+    for number in range(1, order.updates + 1):
+        rows = order.of_update(number)
+        if not seen.issuperset(rows):
+            seen.update(rows)
+            found.append([examples[row] for row in rows])
+        if len(seen) == order.rows:
+            break
+    return found

@@ -1,0 +1,60 @@
+"""A batch through the model: log-probabilities of the scored tokens, and nothing computed for the others."""
+
+import contextlib
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from engine.methods.logprobs import TokenLogps, sum_by_row, token_logps
+from engine.methods.preference import PairLogps
+from engine.train.batches import Batch
+
+
+@dataclass(frozen=True)
+class Policy:
+    """The model that learns. `autocast` is the narrow dtype its float32 weights compute in, None for none."""
+
+    model: Any  # Any: a transformers model or a PeftModel
+    device: str
+    autocast: torch.dtype | None = None
+
+    def score(self, batch: Batch) -> TokenLogps:
+        """Log-probabilities of the batch's N targets."""
+        with self._numbers():
+            logits = scored_logits(self.model, batch)
+        return token_logps(logits, batch.targets)
+
+    def score_pairs(self, batch: Batch) -> PairLogps:
+        """Log-probabilities of chosen and rejected answers, summed over their tokens."""
+        logps = self.score(batch).target
+        sums = sum_by_row(logps, batch.rows, batch.count)
+        tokens = sum_by_row(torch.ones_like(logps), batch.rows, batch.count)
+        chosen, rejected = sums.chunk(2)
+        return PairLogps(chosen, rejected, *tokens.chunk(2))
+
+    def _numbers(self) -> contextlib.AbstractContextManager[object]:
+        if self.autocast is None:
+            return contextlib.nullcontext()
+        return torch.autocast(self.device, dtype=self.autocast)
+
+
+def scored_logits(model: Any, batch: Batch) -> Tensor:  # Any: see Policy
+    """Logits (N, V) at the scored positions alone, whatever the model does after its head (soft-capping...).
+
+    The head's input is narrowed to those positions on its way in; all that follows works token by token.
+    """
+    width = batch.ids.shape[1]
+
+    def narrow(module: torch.nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        hidden = inputs[0][:, -width:]  # methods that put virtual tokens before the text make it longer
+        return (hidden.flatten(0, 1)[batch.positions].unsqueeze(0), *inputs[1:])
+
+    hook = model.get_output_embeddings().register_forward_pre_hook(narrow)
+    try:
+        out = model(input_ids=batch.ids, attention_mask=batch.mask, use_cache=False)
+    finally:
+        hook.remove()
+    logits: Tensor = out.logits[0]
+    return logits

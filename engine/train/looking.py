@@ -1,0 +1,87 @@
+"""Looking at the model while it learns: the rows kept back, and answers to watched prompts."""
+
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+import torch
+
+from engine.job.channel import Desk
+from engine.job.errors import DataError
+from engine.job.events import Remark, Sampled
+from engine.methods.loss import Totals, add_up
+from engine.models.generate import evaluating, generate
+from engine.train.batches import Example, micro_batches
+from engine.train.forward import Policy
+from engine.train.memory import RowsAtATime
+from engine.train.objective import Objective
+
+_SAMPLE_SEED = 42
+
+
+class Checker:
+    """Measures the loss on the rows kept back."""
+
+    def __init__(
+        self, policy: Policy, objective: Objective, rows: list[Example], rows_at_a_time: RowsAtATime
+    ) -> None:
+        self.rows = rows
+        self._policy, self._objective, self._rows_at_a_time = policy, objective, rows_at_a_time
+
+    def check(self, stopped: Callable[[], bool]) -> Totals | None:
+        """Mean loss and metrics over all rows kept back; None when there are none, or a stop was heard."""
+        if not self.rows:
+            return None
+
+        def look(size: int) -> Totals | None:
+            losses = []
+            for batch in micro_batches(self.rows, size, group_lengths=True):
+                if stopped():
+                    return None
+                losses.append(self._objective(batch.to(self._policy.device)))
+            return add_up(losses)
+
+        with evaluating(self._policy.model), torch.no_grad():
+            return self._rows_at_a_time.fitting(look)
+
+
+class Sampler:
+    """Answers watched prompts, always with the same seed, so that only the weights change."""
+
+    def __init__(
+        self,
+        *,
+        model: Any,  # Any: transformers' models and tokenizers share no typed interface
+        tokenizer: Any,
+        prompts: Sequence[str],
+        tokens: int,
+        end_ids: Collection[int],
+        desk: Desk,
+    ) -> None:
+        self._model, self._tokenizer = model, tokenizer
+        self._prompts, self._tokens, self._ends, self._desk = tuple(prompts), tokens, end_ids, desk
+        self._refused: set[str] = set()
+
+    def sample(self, step: int, stopped: Callable[[], bool], prompt: str = "") -> None:
+        """Tell the answer to every watched prompt, or to this one. A prompt that cannot be asked is told once."""
+        for text in [prompt] if prompt else self._prompts:
+            if stopped():
+                return
+            try:
+                answer = generate(
+                    self._model,
+                    self._tokenizer,
+                    text,
+                    seed=_SAMPLE_SEED,
+                    temperature=0.0,
+                    max_new_tokens=self._tokens,
+                    end_ids=self._ends,
+                    stopped=stopped,
+                )
+            except DataError as error:
+                if text not in self._refused:
+                    self._desk.tell(
+                        Remark("warn", f"A watched prompt cannot be asked. {error.title}", error.advice, step)
+                    )
+                    self._refused.add(text)
+                continue
+            self._desk.tell(Sampled(step, text, answer.text))

@@ -1,0 +1,103 @@
+"""How many rows go through the model at a time, and what happens when memory runs out."""
+
+import gc
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import psutil
+import torch
+
+from engine.job.channel import Desk
+from engine.job.errors import ResourceError
+from engine.job.events import Remark
+from engine.job.job import Job
+from engine.library.models import ModelInfo
+from engine.train.batches import Example
+
+T = TypeVar("T")
+_WORDS = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory")
+
+
+def first_rows_at_a_time(job: Job, info: ModelInfo, examples: Sequence[Example], device: str) -> int:
+    """How many of these rows, the longest among them, fit the free memory at once; at most an update's."""
+    if job.train.micro_batch is not None:
+        return min(job.train.micro_batch, job.train.batch_size)
+    longest = max(examples, key=lambda example: example.length)
+    tokens = longest.length * len(longest.parts)
+    width = 4 if info.dtype == "float32" else 3  # bytes of an activation, narrow and wide ones together
+    layers = info.layers * (10 * info.hidden + 4 * info.intermediate) * width
+    row = tokens * (layers + 3 * 4 * info.vocab)
+    budget = 0.5 * free_memory(device)
+    return max(1, min(job.train.batch_size, int(budget // row)))
+
+
+def free_memory(device: str) -> int:
+    """Bytes free on a device; Apple's share memory with the processor."""
+    if device == "cuda":
+        return torch.cuda.mem_get_info()[0]
+    return int(psutil.virtual_memory().available)
+
+
+class RowsAtATime:
+    """The rows of a micro-batch: halved whenever memory runs out, down to one."""
+
+    def __init__(self, size: int, desk: Desk) -> None:
+        self.size = size
+        self._desk = desk
+
+    def fitting(self, work: Callable[[int], T]) -> T:
+        """Do `work(size)`, from its beginning with half as many rows each time memory runs out.
+
+        Raises ResourceError when a single row is too much.
+        """
+        while True:
+            try:
+                return work(self.size)
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+            # Only here, after the handler has ended, is the traceback gone that held on to the activations.
+            self._halve()
+
+    def _halve(self) -> None:
+        release()
+        if self.size == 1:
+            advice = "Shorten rows ([rows] max_tokens), free the memory ([train] checkpointing), or take a smaller model."
+            raise ResourceError("Memory ran out with a single row.", advice)
+        self.size = (self.size + 1) // 2
+        title = f"Memory ran out; going on with {self.size} rows at a time."
+        self._desk.tell(Remark("info", title, "The result is the same. Nothing to do."))
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an exception of Python's or torch's says that memory ran out; on the CPU only its words do."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return any(words in str(error).lower() for words in _WORDS)
+
+
+def release() -> None:
+    """Give back what nobody holds any more."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    elif torch.backends.mps.is_available():
+        torch.mps.empty_cache()
+
+
+class MemoryGauge:
+    """Bytes in use where training happens: the device's most so far, or the process's on the CPU."""
+
+    def __init__(self, device: str) -> None:
+        self._device = device
+        self._process = psutil.Process()
+
+    def read(self) -> int:
+        """Bytes now (CPU, MPS), or at most so far (CUDA)."""
+        match self._device:
+            case "cuda":
+                return torch.cuda.max_memory_allocated()
+            case "mps":
+                return torch.mps.driver_allocated_memory()
+            case _:
+                return int(self._process.memory_info().rss)

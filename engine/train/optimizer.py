@@ -1,0 +1,87 @@
+"""From gradients to corrections: AdamW, the learning rate over time, clipping."""
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from engine.job.sections import TrainSection
+
+
+def rate_at(step: int, steps: int, peak: float, warmup: float, schedule: str) -> float:
+    """The learning rate of update `step` (from 1) of `steps`.
+
+    It rises evenly over the first `warmup` share of the run, then falls to zero just after the last update:
+    cosine (Loshchilov and Hutter 2017, equation 5), linear, or constant.
+    """
+    rising = round(warmup * steps)
+    if step <= rising:
+        return peak * step / (rising + 1)
+    done = (step - 1 - rising) / max(1, steps - rising)
+    match schedule:
+        case "cosine":
+            return peak * 0.5 * (1 + math.cos(math.pi * done))
+        case "linear":
+            return peak * (1 - done)
+        case _:
+            return peak
+
+
+class Optimizer:
+    """AdamW (Loshchilov and Hutter 2019) over named parameters; decay spares vectors such as norms and biases."""
+
+    def __init__(self, parameters: Mapping[str, torch.nn.Parameter], settings: TrainSection) -> None:
+        self._named = dict(parameters)
+        self._clip = settings.clip or math.inf
+        matrices = [weight for weight in self._named.values() if weight.dim() > 1]
+        vectors = [weight for weight in self._named.values() if weight.dim() <= 1]
+        groups = [
+            {"params": matrices, "weight_decay": settings.weight_decay},
+            {"params": vectors, "weight_decay": 0.0},
+        ]
+        self._adamw = torch.optim.AdamW(
+            [group for group in groups if group["params"]],
+            betas=(settings.beta1, settings.beta2),
+            eps=settings.epsilon,
+            fused=next(iter(self._named.values())).device.type in ("cpu", "cuda"),
+        )
+
+    def clear(self) -> None:
+        """Forget all gradients."""
+        self._adamw.zero_grad(set_to_none=True)
+
+    def divide_gradients(self, count: float) -> None:
+        """Turn the gradients of a sum over `count` into those of its mean."""
+        torch._foreach_div_(self._gradients(), count)
+
+    def norm(self) -> float:
+        """The length of the whole gradient."""
+        return float(torch.nn.utils.get_total_norm(self._gradients()))
+
+    def correct(self, rate: float, norm: float) -> None:
+        """Take one step at this learning rate, the gradient (of length `norm`) cut to the clipping length."""
+        if norm > self._clip:
+            torch._foreach_mul_(self._gradients(), self._clip / norm)
+        for group in self._adamw.param_groups:
+            group["lr"] = rate
+        self._adamw.step()
+
+    def state(self) -> dict[str, Tensor]:
+        """The moments by parameter name and kind ("exp_avg/NAME"), for a checkpoint."""
+        return {
+            f"{kind}/{name}": value.detach()
+            for name, weight in self._named.items()
+            for kind, value in self._adamw.state[weight].items()
+        }
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Go on with a checkpoint's moments; raises KeyError for a name that is not trained here."""
+        for key, value in state.items():
+            kind, _, name = key.partition("/")
+            weight = self._named[name]
+            place = "cpu" if kind == "step" and weight.device.type == "cpu" else weight.device
+            self._adamw.state[weight][kind] = value.to(place).clone()
+
+    def _gradients(self) -> list[Tensor]:
+        return [weight.grad for weight in self._named.values() if weight.grad is not None]

@@ -1,0 +1,116 @@
+"""A training run from its job to its result. The order of the work stands here; each part in its own file."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from engine.job.channel import RECORD_FILE, Desk
+from engine.job.errors import DataError
+from engine.job.events import Phase, Prepared, Progress, Remark
+from engine.job.job import Job, require_data
+from engine.job.record import update_record
+from engine.library.models import locate_model
+from engine.models.adapters import load_adapter
+from engine.models.load import LoadedModel, load_model
+from engine.train.assembly import Assembly, assemble, examples_in_use
+from engine.train.batches import micro_batches
+from engine.train.checkpoints import newest_whole, step_of
+from engine.train.loop import train_loop
+from engine.train.result import discard_result, tell_result, write_result
+from engine.train.rows import PreparedRows, prepare_rows
+
+
+def train(job: Job, desk: Desk, resume_from: Path | None = None) -> None:
+    """Train what the job asks for in the desk's folder; `resume_from` is the checkpoint to go on from.
+
+    A stop that keeps saves what was learned and returns; one that discards removes it. Raises EngineError
+    children: InputError before anything was written, TrainingError or ResourceError later.
+    """
+    require_data(job)
+    if job.device.threads is not None:
+        torch.set_num_threads(job.device.threads)
+    desk.tell(Phase("model", "Loading the model"))
+    loaded = load_model(locate_model(job.model.source, job.model.revision), job.model.dtype, job.device.kind)
+    desk.tell(Phase("rows", "Reading the rows"))
+    rows = prepare_rows(job, loaded.tokenizer, desk)
+    desk.tell(Phase("first-step", "Taking the first step"))
+    run = assemble(job, loaded, rows, desk)
+    if resume_from is None or not _resume(run, desk, resume_from):
+        _look_at_reference(run, rows, desk)
+    _note_data(rows, desk.folder)
+    desk.tell(_prepared(job, loaded, rows, run))
+    train_loop(run.training, run.between)
+    _finish(job, loaded, run, desk)
+
+
+def _resume(run: Assembly, desk: Desk, asked: Path) -> bool:
+    """Go on from the newest undamaged checkpoint up to the one asked for; False when there is none."""
+    checkpoint, damaged = newest_whole(asked.parent.parent, asked)
+    for name, fault in damaged.items():
+        earlier = f"Going on from step {step_of(checkpoint)}." if checkpoint else "Starting again."
+        desk.tell(Remark("warn", f"The checkpoint {name} is damaged: {fault}.", earlier))
+    if checkpoint is None:
+        return False
+    facts = run.keeper.restore(checkpoint, load_adapter)
+    if facts["data"] != run.facts["data"]:
+        title = f"The data has changed since {checkpoint.name} was saved."
+        raise DataError(title, "Put the old files back, or start a new run with the new ones.")
+    differences = [name for name in run.facts if name != "data" and facts.get(name) != run.facts[name]]
+    if differences:
+        words = ", ".join(f"{name} {facts.get(name)} before, {run.facts[name]} now" for name in differences)
+        desk.tell(Remark("info", f"Continued, but not to the last digit as before: {words}."))
+    return True
+
+
+def _look_at_reference(run: Assembly, rows: PreparedRows, desk: Desk) -> None:
+    """A model that is trained whole must look at all pairs while it still is its own reference."""
+    reference, training = run.reference, run.training
+    if reference is None or not reference.needs_preparing:
+        return
+    groups = [*examples_in_use(training.order, training.examples), rows.validation]
+    for done, group in enumerate(groups):
+        desk.tell(Progress("Looking at the reference", done, len(groups), "updates"))
+
+        def look(size: int, group: list[Any] = group) -> None:
+            batches = micro_batches(group, size, training.group_lengths)
+            reference.prepare(batch.to(training.policy.device) for batch in batches)
+
+        training.rows_at_a_time.fitting(look)
+
+
+def _note_data(rows: PreparedRows, folder: Path) -> None:
+    if (folder / RECORD_FILE).exists():
+        update_record(folder, data_hashes=rows.hashes)
+
+
+def _prepared(job: Job, loaded: LoadedModel, rows: PreparedRows, run: Assembly) -> Prepared:
+    weights = list(run.training.policy.model.parameters())
+    return Prepared(
+        device=loaded.device,
+        dtype=loaded.dtype,
+        template=rows.template,
+        rows_train=len(rows.train),
+        rows_validation=len(rows.validation),
+        rows_skipped=rows.skipped,
+        rows_cut=rows.cut,
+        tokens_per_epoch=sum(example.tokens for example in rows.train),
+        trained_tokens_per_epoch=sum(example.trained for example in rows.train),
+        parameters=loaded.info.parameters,
+        parameters_trained=sum(weight.numel() for weight in weights if weight.requires_grad),
+        steps=run.training.state.steps,
+        micro_batch=run.training.rows_at_a_time.size,
+        batch_size=job.train.batch_size,
+        threads=torch.get_num_threads(),
+    )
+
+
+def _finish(job: Job, loaded: LoadedModel, run: Assembly, desk: Desk) -> None:
+    stop = run.between.stop
+    if stop is not None and not stop.keep:
+        discard_result(desk.folder)
+        return
+    desk.tell(Phase("saving", "Saving"))
+    run.between.save("end")
+    write_result(run.training.policy.model, loaded, desk.folder)
+    tell_result(run.training.state, desk)
