@@ -151,6 +151,8 @@ class MainWindow(QMainWindow):
         state = self.state
         self.rail.chosen.connect(self.go)
         state.navigate.connect(self.go)
+        state.compare_asked.connect(self._compare)
+        state.export_asked.connect(self._export)
         state.notice.connect(self._show_notice)
         state.draft.changed.connect(self._refresh_marks)
         state.run_changed.connect(self._run_changed)
@@ -164,6 +166,14 @@ class MainWindow(QMainWindow):
         module, _, name = PAGES[page].partition(":")
         widget: QWidget = getattr(import_module(module), name)(self.state)
         return widget
+
+    def _compare(self, folders: list[Path]) -> None:
+        self.go("compare")
+        self.pages["compare"].show_runs(folders)  # type: ignore[attr-defined]  # the Compare page
+
+    def _export(self, folder: Path) -> None:
+        self.go("export")
+        self.pages["export"].show_run(folder)  # type: ignore[attr-defined]  # the Export page
 
     def _after_first_paint(self) -> None:
         if self._quits_after_paint:

@@ -72,6 +72,13 @@ class ComparePage(Page):
         self.compare.set_models(sources, run_folder)
         self._offer_prompts(run.job)
 
+    def show_runs(self, folders: list[Path]) -> None:
+        """Compare several runs with the base of the first."""
+        if folders:
+            self.show_run(folders[0])
+        for folder in folders[1:]:
+            self._set_column((run_source(folder), LiveRun(folder).name), None)
+
     def start(self) -> None:
         """Ctrl+Enter: generate."""
         self._generate()

@@ -9,7 +9,7 @@ from engine.job.adapters import ADAPTERS
 from engine.job.job import Job
 from gui.state.app_state import AppState
 from gui.state.costs import Costs, costs_of
-from gui.state.words import data_words, method_words, model_words, rate_words, size_words, time_words
+from gui.state.words import data_words, method_words, model_words, rate_words, size_words, span_words
 from gui.widgets.buttons import Button
 from gui.widgets.card import Card
 from gui.widgets.icon_label import IconLabel
@@ -49,7 +49,7 @@ class TrainIdle(QWidget):
             self.name.setText(job.name)
         self.name.setPlaceholderText(data_words(job) or self.tr("A name for this run"))
         self._refresh_checks(job, missing)
-        self._refresh_costs(costs_of(job, self.state.machine.now))
+        self._refresh_costs(costs_of(job, self.state.machine.now, self.state.row_stats))
         is_queued = self.state.run is not None and self.state.run.is_active
         self.start_button.set_label(
             self.tr("Start when the present run ends") if is_queued else self.start_words
@@ -141,14 +141,11 @@ class TrainIdle(QWidget):
             return
         found = costs.estimate
         self.memory.set_parts(found.weights, found.adapter, found.activations, found.working, found.free)
-        low, high = costs.seconds
-        took = time_words(low) if round(low) == round(high) else f"{time_words(low)} – {time_words(high)}"
-        words = self.tr("{need} of {free} free memory, about {time}, {disk} on disk.")
-        self.cost_words.setText(
-            words.format(
-                need=size_words(found.total),
-                free=size_words(found.free),
-                time=took,
-                disk=size_words(found.disk),
-            )
-        )
+        parts = [
+            self.tr("{need} of {free} free memory").format(
+                need=size_words(found.total), free=size_words(found.free)
+            ),
+            span_words(costs.seconds),
+            self.tr("{disk} on disk").format(disk=size_words(found.disk)),
+        ]
+        self.cost_words.setText(", ".join(part for part in parts if part) + ".")

@@ -134,34 +134,31 @@ class EventsCard(Card):
         self._grid.setRowStretch(SHOWN_EVENTS + 1, 1)
 
     def _words(self, event: Event) -> tuple[str, str, str]:
+        """When, what and the tone of one line."""
         step = getattr(event, "step", None)
         after = time_words(max(0.0, event.time - self._run.began)) if self._run.began else ""
         when = self.tr("step {step}").format(step=step) if step else after
+        what, tone = type(event).__name__, ""
         match event:
-            case Started(resumed_from=0):
-                return when, self.tr("Engine started"), ""
             case Started(resumed_from=resumed):
-                return when, self.tr("Continued from step {step}").format(step=resumed), ""
+                continued = self.tr("Continued from step {step}").format(step=resumed)
+                what = continued if resumed else self.tr("Engine started")
             case Prepared(parameters=every, parameters_trained=trained):
-                share = 100 * trained / max(1, every)
-                return when, self.tr("Model loaded, {share} % learns").format(share=f"{share:.2g}"), ""
+                share = f"{100 * trained / max(1, every):.2g}"
+                what = self.tr("Model loaded, {share} % learns").format(share=share)
             case Saved(is_best=is_best):
-                return (
-                    when,
-                    self.tr("Best checkpoint so far saved") if is_best else self.tr("Checkpoint saved"),
-                    "",
-                )
+                what = self.tr("Best checkpoint so far saved") if is_best else self.tr("Checkpoint saved")
             case Paused():
-                return when, self.tr("Paused"), ""
+                what = self.tr("Paused")
             case Continued():
-                return when, self.tr("Continued"), ""
+                what = self.tr("Continued")
             case Changed(name=name, value=value):
-                return when, self.tr("{name} is now {value}").format(name=name, value=f"{value:g}"), ""
-            case Remark(title=title, tone=tone):
-                return when, title, "warn" if tone == "warn" else ""
-            case Failed(title=title) | Lost(title=title):
-                return when, title, "bad"
+                what = self.tr("{name} is now {value}").format(name=name, value=f"{value:g}")
+            case Remark():
+                what, tone = event.title, "warn" if event.tone == "warn" else ""
+            case Failed() | Lost():
+                what, tone = event.title, "bad"
             case Finished(outcome=outcome):
                 words = {"done": self.tr("Done"), "stopped": self.tr("Stopped and saved")}
-                return when, words.get(outcome, self.tr("Discarded")), ""
-        return when, type(event).__name__, ""
+                what = words.get(outcome, self.tr("Discarded"))
+        return when, what, tone

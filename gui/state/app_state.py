@@ -13,6 +13,7 @@ from engine.job.events import Event
 from engine.job.job import require_data
 from engine.job.record import ENDED, update_record
 from engine.job.sections import DataSource
+from engine.library.estimate import RowStats
 from engine.library.example import example_job
 from engine.library.folders import home
 from engine.library.models import check_model, locate_model
@@ -38,6 +39,8 @@ class AppState(QObject):
     preferences_changed = Signal()
     notice = Signal(str, str, str)
     navigate = Signal(str)
+    compare_asked = Signal(list)  # list[Path]: run folders
+    export_asked = Signal(object)  # Path: a run's folder
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -50,6 +53,7 @@ class AppState(QObject):
         self.engine = EngineThread(self)
         self.engine.events.connect(self._take_events)
         self.engine.start()
+        self.row_stats: RowStats | None = None
         self.run: LiveRun | None = None
         self.queue: list[Path] = []
 

@@ -29,6 +29,14 @@ def time_words(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
+def span_words(seconds: tuple[float, float] | None) -> str:
+    """About how long, from the lowest and the highest guess; empty when it is not known."""
+    if seconds is None:
+        return ""
+    low, high = (time_words(value) for value in seconds)
+    return f"about {high}" if low == high else f"{low} to {high}"
+
+
 def number_words(value: float | None, digits: int = 3) -> str:
     """A figure such as a loss; a dash when there is none."""
     if value is None:

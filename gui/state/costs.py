@@ -1,0 +1,43 @@
+"""What the draft will cost, worked out anew after every edit."""
+
+from dataclasses import dataclass
+
+from engine.job.errors import EngineError
+from engine.job.events import Inspected
+from engine.job.job import Job
+from engine.library.devices import Machine
+from engine.library.estimate import Estimate, RowStats, estimate
+from engine.library.models import ModelInfo, describe, locate_model
+
+
+@dataclass(frozen=True)
+class Costs:
+    """The estimate and the model that it is for."""
+
+    estimate: Estimate
+    model: ModelInfo
+
+    @property
+    def seconds(self) -> tuple[float, float] | None:
+        """Lowest and highest guess of the time."""
+        return self.estimate.seconds
+
+
+def costs_of(job: Job, machine: Machine, rows: RowStats | None = None) -> Costs | None:
+    """The costs of a draft; None when its model cannot be used."""
+    try:
+        model = describe(locate_model(job.model.source, job.model.revision))
+        return Costs(estimate(job, model, rows, machine), model)
+    except EngineError:
+        return None
+
+
+def stats_of(inspected: Inspected) -> RowStats:
+    """What the estimate needs to know of inspected data."""
+    lengths = inspected.lengths or (0,)
+    return RowStats(
+        rows=inspected.usable,
+        tokens_mean=sum(lengths) / len(lengths),
+        tokens_max=max(lengths),
+        trained_share=inspected.trained_share,
+    )
