@@ -154,14 +154,18 @@ _KINDS = {
 }
 
 
+def mismatch(name: str, has: RowKind, wanted: RowKind, needed_by: str = "") -> DataError:
+    """The error for data of one kind where a method (by its title) needs another."""
+    things, method = _KINDS[has]
+    title = f"{name} has no {_KINDS[wanted][0]}, which {needed_by or 'this method'} needs; it has {things}."
+    return DataError(title, f"Choose {method}, or another file.")
+
+
 def _check_kinds(parts: Sequence[_Part], wanted: RowKind | None, needed_by: str) -> None:
     for part in parts:
         kind, name = part.shape.rows, part.table.path.name
         if wanted is not None and kind != wanted:
-            method = needed_by or "this method"
-            has, fits = _KINDS[kind]
-            title = f"'{name}' has no {_KINDS[wanted][0]}, which {method} needs; it has {has}."
-            raise DataError(title, f"Choose {fits}, or another file.")
+            raise mismatch(f"'{name}'", kind, wanted, needed_by)
         if kind != parts[0].shape.rows:
             other = f"'{parts[0].table.path.name}' {_KINDS[parts[0].shape.rows][0]}"
             title = f"The files hold different kinds of rows: {other}, '{name}' {_KINDS[kind][0]}."

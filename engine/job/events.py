@@ -284,7 +284,11 @@ class RowView:
 
 @dataclass(frozen=True)
 class Inspected(Event):
-    """What the data is: shape with its evidence, counts, token lengths and problems."""
+    """What the data is: shape with its evidence, counts, token lengths and problems.
+
+    Told twice: as soon as the file is read, then with all that the tokens tell (`is_complete`). `roles` names
+    the column of each role. Lengths are those of whole rows, before anything is cut.
+    """
 
     shape: str
     rows_kind: str
@@ -306,14 +310,16 @@ class Inspected(Event):
     end_tokens: tuple[str, ...]
     bytes: int
     remarks: tuple[str, ...] = ()
+    is_complete: bool = True
 
 
 @dataclass(frozen=True)
 class RowsShown(Event):
-    """The rows that a `Show` command asked for."""
+    """The rows that a `Show` command asked for; `total` is how many its search leaves."""
 
     start: int
     rows: tuple[RowView, ...]
+    total: int = 0
 
 
 # Download ---------------------------------------------------------------------------------------------

@@ -9,8 +9,20 @@ from typing import Any
 from engine.data.rows import Conversation, Message, Preference, Row, Text
 from engine.job.errors import DataError, ModelError
 from engine.models.cutting import Cut, cuts, droppable
+from engine.models.encoded import Encoded, EncodedPair, Refused
 from engine.models.rendering import Writer
 from engine.models.tokens import Passage, Span
+
+__all__ = [
+    "Encoded",
+    "EncodedPair",
+    "Refused",
+    "Template",
+    "encode",
+    "encode_rows",
+    "end_tokens",
+    "open_template",
+]
 
 CHATML = (
     "{% for message in messages %}"
@@ -44,39 +56,6 @@ class Template:
     text: str
     from_model: bool
     writer: Writer = field(repr=False, compare=False)
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """One sequence. `trained[i]` tells whether token i is learned, that is predicted from those before it.
-
-    `cut`: tokens left out because the row was too long. `controls`: passages that read like control tokens
-    and stayed text.
-    """
-
-    number: int
-    ids: list[int]
-    trained: list[bool]
-    cut: int
-    controls: int = 0
-
-
-@dataclass(frozen=True)
-class EncodedPair:
-    """Two continuations of one prompt: the first `prompt_length` ids of both are equal and not learned."""
-
-    number: int
-    prompt_length: int
-    chosen: Encoded
-    rejected: Encoded
-
-
-@dataclass(frozen=True)
-class Refused:
-    """A row that cannot be encoded, and why."""
-
-    number: int
-    reason: str
 
 
 def open_template(tokenizer: Any, choice: str = "auto") -> Template:  # Any: transformers' tokenizers, untyped

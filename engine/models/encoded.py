@@ -1,0 +1,36 @@
+"""What a row is to the model: ids, and which of them are learned. Plain data; engine.models.template makes it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """One sequence. `trained[i]` tells whether token i is learned, that is predicted from those before it.
+
+    `cut`: tokens left out because the row was too long. `controls`: passages that read like control tokens
+    and stayed text.
+    """
+
+    number: int
+    ids: list[int]
+    trained: list[bool]
+    cut: int
+    controls: int = 0
+
+
+@dataclass(frozen=True)
+class EncodedPair:
+    """Two continuations of one prompt: the first `prompt_length` ids of both are equal and not learned."""
+
+    number: int
+    prompt_length: int
+    chosen: Encoded
+    rejected: Encoded
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A row that cannot be encoded, and why."""
+
+    number: int
+    reason: str

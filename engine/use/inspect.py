@@ -1,0 +1,114 @@
+"""Data as the model will see it: what the file is at once, then every row's tokens, then the rows asked for."""
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from engine.job.channel import Desk
+from engine.job.commands import Cancel, Command, Show
+from engine.job.errors import ModelError, StoppedError
+from engine.job.events import Inspected, Phase, Progress, Ready, RowsShown, RowView
+from engine.job.job import Job
+from engine.job.tasks import InspectTask
+from engine.library.models import locate_model
+from engine.use.inspection import Inspection
+
+if TYPE_CHECKING:  # it imports torch, which the first look at a file need not wait for
+    from engine.use.row_tokens import RowTokens
+
+IDLE_SECONDS = 3600.0
+_LOOK_SECONDS = 0.05
+_TELL_SECONDS = 0.5
+_BATCH = 512
+
+
+def inspect(task: InspectTask, desk: Desk, idle_seconds: float = IDLE_SECONDS) -> None:
+    """Tell `Inspected` when the file is read and again when every row is tokenised; answer `Show` commands.
+
+    Rows without tokens are shown from the beginning on, those with tokens as soon as the model's tokenizer is
+    there; where the model cannot be had, the rows are shown without and a remark says why. `Cancel` ends the
+    task, as does its folder's end or `idle_seconds` without a command. Raises EngineError for unusable data.
+    """
+    desk.tell(Phase(name="rows", title="Reading the rows"))
+    inspection = Inspection(task.job)
+    desk.tell(inspection.summary(is_complete=False))
+    clerk = _Clerk(inspection, desk)
+    clerk.serve()
+    desk.tell(Phase(name="model", title="Loading the tokenizer"))
+    _tokenise(inspection, clerk, desk)
+    desk.tell(inspection.summary())
+    clerk.serve(all_of_it=True)
+    desk.tell(Ready())
+    while not clerk.is_cancelled and desk.folder.is_dir() and time.monotonic() - clerk.heard < idle_seconds:
+        clerk.serve(all_of_it=True)
+        time.sleep(_LOOK_SECONDS)
+
+
+def inspect_once(job: Job, start: int = 0, count: int = 3) -> tuple[Inspected, tuple[RowView, ...]]:
+    """What the data of a draft is, and `count` rows from row index `start` with their tokens, without a desk.
+
+    Raises EngineError for unusable data; a model that cannot be had is told by a remark.
+    """
+    inspection = Inspection(job)
+    tokens = _row_tokens(inspection)
+    if tokens is not None:
+        inspection.count(tokens.encode(inspection.rows))
+    return inspection.summary(), inspection.show(start, count, with_tokens=True)[0]
+
+
+def _row_tokens(inspection: Inspection) -> "RowTokens | None":
+    """The job's tokenizer at work; None, and a remark, when the model cannot be had."""
+    from engine.models.load import load_tokenizer
+    from engine.use.row_tokens import RowTokens
+
+    section = inspection.job.model
+    try:
+        tokenizer = load_tokenizer(locate_model(section.source, section.revision))
+        inspection.tokens = RowTokens(tokenizer, inspection.job)
+    except ModelError as error:
+        inspection.remarks.append(f"The rows are shown without tokens: {error}")
+    return inspection.tokens
+
+
+def _tokenise(inspection: Inspection, clerk: "_Clerk", desk: Desk) -> None:
+    tokens = _row_tokens(inspection)
+    if tokens is None:
+        return
+    desk.tell(Phase(name="tokens", title="Counting tokens"))
+    rows, told = inspection.rows, time.monotonic()
+    for start in range(0, len(rows), _BATCH):
+        inspection.count(tokens.encode(rows[start : start + _BATCH]))
+        clerk.serve(all_of_it=True)
+        if clerk.is_cancelled:
+            raise StoppedError("Cancelled.")
+        if time.monotonic() - told > _TELL_SECONDS:
+            told = time.monotonic()
+            desk.tell(Progress("Counting tokens", min(start + _BATCH, len(rows)), len(rows), "rows"))
+
+
+class _Clerk:
+    """Takes in commands and shows the rows they ask for."""
+
+    def __init__(self, inspection: Inspection, desk: Desk) -> None:
+        self._inspection, self._desk = inspection, desk
+        self._waiting: list[Show] = []
+        self.is_cancelled = False
+        self.heard = time.monotonic()
+
+    def serve(self, all_of_it: bool = False) -> None:
+        """Answer what was asked; questions for tokens wait unless `all_of_it`."""
+        self._listen(self._desk.heard())
+        now = [show for show in self._waiting if all_of_it or not show.with_tokens]
+        self._waiting = [show for show in self._waiting if show not in now]
+        for show in now:
+            rows, total = self._inspection.show(show.start, show.count, show.with_tokens, show.search)
+            self._desk.tell(RowsShown(show.start, rows, total))
+
+    def _listen(self, commands: Sequence[Command]) -> None:
+        for command in commands:
+            self.heard = time.monotonic()
+            match command:
+                case Show():
+                    self._waiting.append(command)
+                case Cancel():
+                    self.is_cancelled = True

@@ -1,0 +1,60 @@
+"""A row's tokens for the eye: the text of each, what became of it, whether it is a marker."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from engine.job.events import Token
+from engine.models.template import Encoded
+
+_UNFINISHED = "\ufffd"  # what a decoder shows for a character whose last bytes are still to come
+
+
+def token_view(
+    tokenizer: Any,  # Any: transformers' tokenizers share no typed base
+    whole: Encoded,
+    kept: Encoded,
+    learned: str = "trained",
+) -> tuple[Token, ...]:
+    """The tokens of a whole row; those missing from `kept` are "cut", those learned are called `learned`."""
+    first, last = _missing(whole.ids, kept.ids)
+    markers = set(tokenizer.all_special_ids) | {
+        number for number, token in tokenizer.added_tokens_decoder.items() if token.special
+    }
+    tokens = []
+    for at, (number, text) in enumerate(zip(whole.ids, token_texts(tokenizer, whole.ids), strict=True)):
+        kind = "cut" if first <= at < last else learned if whole.trained[at] else "prompt"
+        tokens.append(Token(number, text, kind, number in markers))
+    return tuple(tokens)
+
+
+def token_texts(tokenizer: Any, ids: Sequence[int]) -> list[str]:  # Any: untyped tokenizers
+    """The text of each token, so that joined they read as the whole does.
+
+    A character that several tokens share stands with the last of them; the others are "".
+    """
+    single = [_decoded(tokenizer, [number]) for number in ids]
+    if "".join(single) == _decoded(tokenizer, ids):
+        return single
+    texts: list[str] = []
+    start = shown = 0
+    for end in range(1, len(ids) + 1):
+        before, now = _decoded(tokenizer, ids[start:shown]), _decoded(tokenizer, ids[start:end])
+        if now.endswith(_UNFINISHED) and end < len(ids):
+            texts.append("")
+            continue
+        texts.append(now[len(before) :])
+        start, shown = shown, end
+    return texts
+
+
+def _decoded(tokenizer: Any, ids: Sequence[int]) -> str:  # Any: untyped tokenizers
+    text: str = tokenizer.decode(list(ids), skip_special_tokens=False, clean_up_tokenization_spaces=False)
+    return text
+
+
+def _missing(whole: Sequence[int], kept: Sequence[int]) -> tuple[int, int]:
+    """The stretch of `whole` that `kept` lacks: both begin and end alike, what differs lies between."""
+    most = min(len(whole), len(kept))
+    same = next((i for i in range(most) if whole[i] != kept[i]), most)
+    tail = next((i for i in range(most - same) if whole[-1 - i] != kept[-1 - i]), most - same)
+    return same, max(same, len(whole) - tail)
