@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 
 WORKER = "worker"
+REOPEN = "reopen"  # a frozen app has no interpreter to run the script of that name with
 NO_WINDOW = (
     "The window is not installed: 'pip install tunewright[window]' adds it. 'tunewright --help' lists what "
     "works in the terminal."
@@ -24,6 +25,11 @@ def run(arguments: Sequence[str]) -> int:
         from engine.worker.process import main as work
 
         return work(list(arguments[1:]))
+    if arguments and arguments[0] == REOPEN:
+        from engine.use.reopen import main as reopen
+
+        reopen(*arguments[1:])
+        return 0
     from engine.cli.main import run as run_verb
 
     return run_verb(arguments)

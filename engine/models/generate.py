@@ -76,11 +76,16 @@ def encode_prompt(tokenizer: Any, prompt: Prompt) -> list[int]:
         if not ids and tokenizer.bos_token_id is not None:
             ids = [tokenizer.bos_token_id]
     else:
-        asked = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
-        ids = _written(tokenizer, [Message(turn["role"], turn["content"]) for turn in asked])
+        ids = _written(tokenizer, as_messages(tokenizer, prompt))
     if not ids:
         raise DataError("The prompt is empty.", "Write a question or the beginning of a text.")
     return ids
+
+
+def as_messages(tokenizer: Any, prompt: Prompt) -> tuple[Message, ...]:
+    """The prompt as the tokenizer's chat template takes it; a system message where that has a place for one."""
+    turns = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
+    return _template(tokenizer).writer.fold([Message(turn["role"], turn["content"]) for turn in turns])
 
 
 def answer_ends(model: Any, tokenizer: Any) -> tuple[int, ...]:  # Any: transformers' classes are untyped
@@ -118,7 +123,7 @@ def _template(tokenizer: Any) -> Template:
 def _written(tokenizer: Any, messages: Sequence[Message]) -> list[int]:
     """As in training: a control token that stands in a message stays text."""
     writer = _template(tokenizer).writer
-    ids = writer.tokens.encode([writer.opening(writer.fold(messages))])[0].ids
+    ids = writer.tokens.encode([writer.opening(messages)])[0].ids
     doubled = len(ids) > 1 and ids[0] == ids[1] == tokenizer.bos_token_id
     return ids[1:] if doubled else ids
 

@@ -10,8 +10,13 @@ import numpy as np
 import torch
 from gguf import GGMLQuantizationType as Kind
 from gguf import LlamaFileType
+from transformers import AutoConfig
 
 from engine.job.errors import ModelError
+from engine.library.naming import slug
+from engine.models.fingerprint import fingerprint
+from engine.models.load import load_tokenizer
+from engine.use.card import base_name
 from engine.use.gguf_model import (
     ARCHITECTURES,
     add_description,
@@ -19,7 +24,12 @@ from engine.use.gguf_model import (
     check_architecture,
     named_tensors,
 )
-from engine.use.gguf_tokenizer import add_tokenizer, check_tokenizer
+from engine.use.gguf_tokenizer import READABLE, add_tokenizer, check_tokenizer, splitter
+from engine.use.making import Work, Written
+from engine.use.open import Opened, open_place
+from engine.use.receipt import Expected
+from engine.use.stranger import Export
+from engine.use.trial import Trial
 
 _TYPES = {
     "f32": (Kind.F32, LlamaFileType.ALL_F32),
@@ -44,6 +54,7 @@ def write_gguf(
     model: Any,  # Any: a transformers model
     tokenizer: Any,
     path: Path,
+    *,
     kind: str,
     label: Label,
     turn_ends: Sequence[int],
@@ -123,3 +134,50 @@ def _numbers(name: str, tensor: torch.Tensor, kind: Kind) -> "np.ndarray[Any, np
         raise ModelError(f"'{name}' holds {largest:.3g}, which 16-bit (f16) cannot.", advice)
     packed: np.ndarray[Any, np.dtype[Any]] = gguf.quants.quantize(array, kind)
     return packed
+
+
+def export_gguf(work: Work) -> Written:
+    """One GGUF file and its card, from the adapter merged in float32; tried by transformers' own reader."""
+    tokenizer = load_tokenizer(work.place.base)
+    check_gguf(AutoConfig.from_pretrained(work.place.base, local_files_only=True), tokenizer)
+    work.phase("model", "Loading the model")
+    compare = work.ask(open_place(work.place, bases=work.bases))
+    tuned = open_place(work.place, dtype="float32", bases=work.bases)
+    work.phase("answers", "Asking the tuned model")
+    same = work.ask(tuned)
+    work.phase("writing", "Writing the file")
+    name = f"{slug(work.place.title)}-{work.kind}.gguf"
+    tell = work.progress("Writing the file", "tensors")
+
+    def progress(done: int, total: int) -> None:
+        work.ears.obey()
+        tell(done, total)
+
+    write_gguf(
+        tuned.model,
+        tuned.tokenizer,
+        work.part / name,
+        kind=work.kind,
+        label=Label(work.place.title, base_name(work.place), work.base.licence),
+        turn_ends=tuned.end_ids,
+        progress=progress,
+    )
+    work.write_card("gguf", work.kind, f"llama-cli -m {name}")
+    return Written(
+        _stranger(work, tuned, name), _expected(work, tuned, same, compare), fingerprint(tuned.model)
+    )
+
+
+def _stranger(work: Work, tuned: Opened, name: str) -> Export:
+    gives_ids = splitter(tuned.tokenizer) not in READABLE
+    return Export(
+        work.part, gguf_file=name, end_ids=tuned.end_ids, device=tuned.loaded.device, gives_ids=gives_ids
+    )
+
+
+def _expected(work: Work, tuned: Opened, same: Trial, compare: Trial) -> Expected:
+    merged = tuned.merged
+    words = f"Adapter {tuned.fingerprint} merged before writing." if merged else "All weights were trained."
+    is_learned = merged is None or merged.changed > 0
+    is_exact = work.kind == "f32"
+    return Expected(same, compare, "float32", tuned.end_ids, tuned.tokenizer, words, is_learned, is_exact)

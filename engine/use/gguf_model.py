@@ -96,7 +96,8 @@ def llama3_divisors(config: Any) -> torch.Tensor:
     turns = rope["original_max_position_embeddings"] * frequencies / (2 * math.pi)
     # Fewer than `low` turns in the old context: slowed by the whole factor; more than `high`: not at all.
     kept = ((turns - low) / (high - low)).clamp(0, 1)
-    return (1 / ((1 - kept) / rope["factor"] + kept)).float()
+    divisors: torch.Tensor = 1 / ((1 - kept) / rope["factor"] + kept)
+    return divisors.float()
 
 
 def head_size(config: Any) -> int:

@@ -22,9 +22,22 @@ _QWEN2 = _WORDS + r"\p{N}" + _REST
 _BY_PATTERN = {(_LLAMA3, True): "llama-bpe", (_LLAMA3, False): "smaug-bpe", (_QWEN2, False): "qwen2"}
 
 
+READABLE = (
+    "gpt-2",
+    "llama-bpe",
+    "smaug-bpe",
+    "qwen2",
+)  # what transformers' GGUF reader splits as llama.cpp does
+
+
 def check_tokenizer(tokenizer: Any) -> None:  # Any: transformers' tokenizers share no typed base
     """Raise ModelError when this tokenizer cannot be written to GGUF."""
-    _splitter(_parts(tokenizer))
+    splitter(tokenizer)
+
+
+def splitter(tokenizer: Any) -> str:
+    """llama.cpp's name for how this tokenizer splits text before merging; raises ModelError when it has none."""
+    return _splitter(_parts(tokenizer))
 
 
 def add_tokenizer(

@@ -1,0 +1,160 @@
+"""The task "export": write a run's result in a format of its own, open it again, and give a receipt."""
+
+import gc
+import json
+import shutil
+
+from engine.job.cards import ExportCard, find_card, resolve
+from engine.job.channel import Desk
+from engine.job.errors import JobError, ModelError
+from engine.job.events import Exported
+from engine.job.exports import EXPORTS
+from engine.job.tasks import ExportTask
+from engine.library.models import check_model
+from engine.models.adapters import ADAPTER_CONFIG, ADAPTER_WEIGHTS
+from engine.models.fingerprint import fingerprint
+from engine.use.hearing import Ears
+from engine.use.making import Work, Written
+from engine.use.open import Opened, is_adapter, open_beside, open_place, stored_dtype
+from engine.use.places import find_run_place
+from engine.use.prompts import trial_prompts, words_of
+from engine.use.receipt import Expected, agreement, checks
+from engine.use.stranger import Export, Reopened, reopened
+from engine.use.target import check_target, filled, folder_size
+from engine.use.trial import Trial
+from engine.use.writing import bytes_needed, write_model
+
+MERGED_CODE = """from transformers import AutoModelForCausalLM, AutoTokenizer
+
+model = AutoModelForCausalLM.from_pretrained("this-folder")
+tokenizer = AutoTokenizer.from_pretrained("this-folder")"""
+ADAPTER_CODE = """from peft import PeftModel
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+base = AutoModelForCausalLM.from_pretrained("the-base-model")
+model = PeftModel.from_pretrained(base, "this-folder")
+tokenizer = AutoTokenizer.from_pretrained("this-folder")"""
+
+
+def export(task: ExportTask, desk: Desk) -> None:
+    """Make the export complete or not at all; tells Phase, Progress, the receipt's Checks, and Exported.
+
+    Raises EngineError children in one sentence: bad input before anything is written, StoppedError on Cancel.
+    """
+    card = find_card(EXPORTS, task.format, "export.format")
+    kind = _precision(task, card)
+    place = find_run_place(task.run)
+    if place.job is None or place.learned is None:
+        raise ModelError(f"{task.run} has learned nothing.", "Name a run.")
+    base = check_model(place.base)
+    target = check_target(task.out, bytes_needed(task.format, kind, base, place.learned))
+    prompts = trial_prompts(place.job)
+    with filled(target) as part:
+        work = Work(task, desk, Ears(desk), place, base, part, kind, prompts, {})
+        written: Written = resolve(card.code)(work)
+        work.bases.clear()
+        gc.collect()  # the models make room for the process that opens the export
+        found = _receipt(work, written)
+        size, files = folder_size(part)
+        work.ears.obey()
+    before, after = written.expected.compare, found.trial
+    desk.tell(
+        Exported(
+            path=str(target),
+            format=task.format,
+            bytes=size,
+            files=files,
+            fingerprint=written.fingerprint,
+            prompt=words_of(before.prompts[0]) if before.prompts else "",
+            answer_before=before.texts[0] if before.texts else "",
+            answer_after=after.texts[0] if after.texts else "",
+        )
+    )
+
+
+def export_merged(work: Work) -> Written:
+    """One complete model that stock transformers opens, with tokenizer, template, end tokens and card."""
+    work.phase("model", "Loading the model")
+    beside = _beside(work)
+    tuned = open_place(work.place, dtype=work.kind, bases=work.bases)
+    work.phase("answers", "Asking the tuned model")
+    same = work.ask(tuned)
+    is_compared = tuned.loaded.dtype == stored_dtype(work.place.base)
+    compare = same if is_compared else work.ask(open_place(work.place, bases=work.bases))
+    work.phase("writing", "Writing the model")
+    write_model(tuned, work.part, work.task.shard_gigabytes, work.progress("Writing the model", "bytes"))
+    work.write_card("merged", tuned.loaded.dtype, MERGED_CODE)
+    words, is_learned = _built_in(tuned, beside, same)
+    expected = Expected(same, compare, tuned.loaded.dtype, tuned.end_ids, tuned.tokenizer, words, is_learned)
+    return Written(Export(work.part, device=tuned.loaded.device), expected, fingerprint(tuned.model))
+
+
+def export_adapter(work: Work) -> Written:
+    """PEFT's two files with tokenizer and card; the base is needed beside them."""
+    learned = work.place.learned
+    if learned is None or not is_adapter(learned):
+        raise ModelError("This run trained the whole model, so there is no adapter.", "Export it as merged.")
+    work.phase("model", "Loading the model")
+    tuned = open_beside(work.place, bases=work.bases)
+    work.phase("answers", "Asking the tuned model")
+    same = work.ask(tuned)
+    compare = work.ask(open_place(work.place, bases=work.bases))
+    work.phase("writing", "Writing the adapter")
+    config = json.loads((learned / ADAPTER_CONFIG).read_text(encoding="utf-8"))
+    config["base_model_name_or_path"] = work.place.source
+    (work.part / ADAPTER_CONFIG).write_text(json.dumps(config, indent=2, sort_keys=True), encoding="utf-8")
+    shutil.copyfile(learned / ADAPTER_WEIGHTS, work.part / ADAPTER_WEIGHTS)
+    tuned.tokenizer.save_pretrained(work.part)
+    work.write_card("adapter", "as trained", ADAPTER_CODE)
+    words = f"Adapter {tuned.fingerprint}; it needs its base model beside it."
+    expected = Expected(same, compare, "adapter", tuned.end_ids, tuned.tokenizer, words, True)
+    export = Export(work.part, str(work.place.base), end_ids=tuned.end_ids, device=tuned.loaded.device)
+    return Written(export, expected, tuned.fingerprint)
+
+
+def _precision(task: ExportTask, card: ExportCard) -> str:
+    """The chosen type; the format's first one for "auto" where that is not a choice itself."""
+    kind = next(iter(card.types)) if task.type == "auto" and "auto" not in card.types else task.type
+    if kind not in card.types:
+        valid = ", ".join(card.types)
+        raise JobError(f"'export.type' is '{kind}', which is not one of: {valid}.", "Choose one of these.")
+    return kind
+
+
+def _beside(work: Work) -> Trial | None:
+    """The answers of the adapter beside its base, before any rounding; None for a model trained whole."""
+    if work.place.learned is None or not is_adapter(work.place.learned):
+        return None
+    return work.ask(open_beside(work.place, bases=work.bases))
+
+
+def _built_in(tuned: Opened, beside: Trial | None, same: Trial) -> tuple[str, bool]:
+    """The receipt's words about what was learned, and whether it is there at all."""
+    merged = tuned.merged
+    if merged is None:
+        return f"All weights were trained; fingerprint {tuned.fingerprint}.", True
+    words = f"Adapter {tuned.fingerprint} merged; {merged.changed} of {merged.adapted} matrices changed."
+    if beside is not None:
+        agreed, total = agreement(beside, same), len(same.texts)
+        words += f" {agreed} of {total} answers are those from before merging."
+        if agreed < total:
+            words += f" Rounding to {tuned.loaded.dtype} moved the rest; 32-bit keeps more."
+    return words, merged.changed > 0
+
+
+def _receipt(work: Work, written: Written) -> Reopened:
+    work.phase("checking", "Opening the export again")
+    same = written.expected.same
+    tell = work.progress("Trying the export", "prompts")
+    found = reopened(
+        written.export,
+        same,
+        tokenizer=written.expected.tokenizer,
+        ends=written.expected.ends,
+        max_new_tokens=work.tokens,
+        answered=lambda done: tell(done, len(same.prompts)),
+        stopped=work.ears.obey,
+    )
+    for line in checks(written.expected, found):
+        work.desk.tell(line)
+    return found

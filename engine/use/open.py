@@ -1,0 +1,152 @@
+"""Open what shall answer: a base, or a base with what a run learned.
+
+**What you compare is what you get.** A tuned model answers in Compare as its export will: the adapter is built
+into the weights in float32 and rounded once to the numbers that the base is stored in, and computing is done in
+those. Stock transformers, which loads an exported folder in its stored numbers, then does the same arithmetic
+and gives the same answers word for word, near ties included. Answering with the adapter beside a 16-bit base
+would not: it computes a little finer than any 16-bit file that can be handed on.
+
+Columns share one base: only the matrices that an adapter changes are held twice.
+"""
+
+import copy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from engine.job.job import Job
+from engine.library.models import check_model
+from engine.models.adapters import ADAPTER_CONFIG, load_adapter
+from engine.models.fingerprint import fingerprint
+from engine.models.generate import answer_ends
+from engine.models.load import LoadedModel, load_model, load_tokenizer
+from engine.models.merging import Merged, built_in, cast_parameters, shared_copy
+from engine.models.placement import DTYPES, choose_device
+from engine.models.template import open_template
+from engine.use.places import Place, find_place
+
+Bases = dict[tuple[Path, str, str], LoadedModel]
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A model that is ready to answer. `weights` and `fingerprint` prove which weights these are.
+
+    `end_ids` end an answer. `merged` tells how an adapter was built in; None for a base, for a model trained
+    whole, and where the adapter was left beside its base.
+    """
+
+    loaded: LoadedModel
+    title: str
+    weights: str
+    fingerprint: str
+    end_ids: tuple[int, ...]
+    place: Place
+    merged: Merged | None = None
+
+    @property
+    def model(self) -> Any:  # Any: transformers' models share no typed interface
+        """The model itself."""
+        return self.loaded.model
+
+    @property
+    def tokenizer(self) -> Any:  # Any: nor do its tokenizers
+        """Its tokenizer, with the template that it was trained with."""
+        return self.loaded.tokenizer
+
+    @property
+    def parameters(self) -> int:
+        """How many weights the model has."""
+        return sum(weight.numel() for weight in self.model.parameters())
+
+
+def open_model(source: str, device: str = "auto", dtype: str = "auto", bases: Bases | None = None) -> Opened:
+    """Open 'starter', a folder, a hub id, a run or run@step on a device.
+
+    `dtype` "auto" is what the base is stored in. `bases` keeps what was loaded, so that the next column can
+    share it. Raises EngineError children in one sentence for what cannot be opened.
+    """
+    return open_place(find_place(source), device, dtype, bases)
+
+
+def open_place(place: Place, device: str = "auto", dtype: str = "auto", bases: Bases | None = None) -> Opened:
+    """As `open_model`, for a name that was resolved already."""
+    numbers = DTYPES[stored_dtype(place.base) if dtype == "auto" else dtype]
+    base = _base(place, device, numbers, bases)
+    if place.learned is None:
+        plain = shared_copy(base.model) if base.model.dtype != numbers else base.model
+        cast_parameters(plain, numbers)
+        return _opened(base, plain, place, fingerprint(base.model))
+    tuned = _with_learned(base, place)
+    mark = fingerprint(tuned)
+    if not is_adapter(place.learned):
+        cast_parameters(tuned, numbers)
+        return _opened(base, tuned, place, mark)
+    merged = built_in(tuned, numbers)
+    return _opened(base, merged.model, place, mark, merged)
+
+
+def open_beside(place: Place, device: str = "auto", bases: Bases | None = None) -> Opened:
+    """An adapter beside its base, not built in: as it was while training, in the base's own numbers."""
+    base = _base(place, device, DTYPES[stored_dtype(place.base)], bases)
+    tuned = _with_learned(base, place)
+    return _opened(base, tuned, place, fingerprint(tuned))
+
+
+def stored_dtype(folder: Path) -> str:
+    """The numbers that a model folder is stored in; float32 where it mixes or names others."""
+    stored = check_model(folder).dtype
+    return stored if stored in DTYPES else "float32"
+
+
+def is_adapter(folder: Path) -> bool:
+    """Whether a run's result is an adapter; else it is a model trained whole."""
+    return (folder / ADAPTER_CONFIG).is_file()
+
+
+def _base(place: Place, device: str, numbers: torch.dtype, bases: Bases | None) -> LoadedModel:
+    """The base, loaded once; in float32 where the result shall be in other numbers than the base is stored in."""
+    stored = stored_dtype(place.base)
+    working = stored if DTYPES[stored] == numbers else "float32"
+    key = (place.base, choose_device(device), working)
+    if bases is None:
+        return load_model(place.base, working, device)
+    if key not in bases:
+        bases[key] = load_model(place.base, working, device)
+    return bases[key]
+
+
+def _with_learned(
+    base: LoadedModel, place: Place
+) -> Any:  # Any: transformers' models share no typed interface
+    if place.learned is None:
+        raise ValueError("a base has learned nothing")
+    copied = shared_copy(base.model) if is_adapter(place.learned) else copy.deepcopy(base.model)
+    return load_adapter(copied, place.learned).eval().requires_grad_(False)
+
+
+def _opened(base: LoadedModel, model: Any, place: Place, mark: str, merged: Merged | None = None) -> Opened:
+    tokenizer = base.tokenizer
+    if place.job is not None:
+        tokenizer = load_tokenizer(place.base)  # its own: the run may have brought a template
+        _install_template(tokenizer, place.job)
+    numbers = str(next(model.parameters()).dtype).removeprefix("torch.")
+    loaded = LoadedModel(model.eval(), tokenizer, place.base, numbers, base.device, base.info)
+    ends = answer_ends(model, tokenizer)
+    return Opened(loaded, place.title, weights_in_words(place), mark, ends, place, merged)
+
+
+def _install_template(tokenizer: Any, job: Job) -> None:
+    if job.method_card.rows != "text":  # running text is continued, not asked
+        template = open_template(tokenizer, job.rows.template)
+        tokenizer.chat_template = template.text
+
+
+def weights_in_words(place: Place) -> str:
+    """What a badge says: "Base weights, no adapter", "Adapter from step 400"."""
+    if place.learned is None:
+        return "Base weights, no adapter"
+    what = "Adapter" if is_adapter(place.learned) else "All weights"
+    return what if place.step is None else f"{what} from step {place.step}"
