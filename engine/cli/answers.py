@@ -7,19 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from engine.cli.follow import End, begin, work_through
+from engine.cli.naming import resolved_model
 from engine.cli.output import Output, clean, one_line
 from engine.cli.progress import EventPrinter
 from engine.cli.training import runs_of
 from engine.cli.verb import Verb
-from engine.job.channel import RECORD_FILE
 from engine.job.commands import Ask, Cancel
-from engine.job.errors import DataError, FolderError, JobError
+from engine.job.errors import DataError, JobError
 from engine.job.events import Answered, Loaded
-from engine.job.sections import STARTER
 from engine.job.tasks import ChatTask
-from engine.library.models import check_model, is_hub_id
-from engine.library.runs import create_task, find_run, split_step
-from engine.use.places import find_place
+from engine.library.runs import create_task
 
 _PROMPT_NAMES = ("prompt", "instruction", "question", "text")
 
@@ -115,34 +112,6 @@ def read_prompts(path: Path) -> list[str]:
     if not prompts:
         raise DataError(f"{path.name} holds no prompt.", "Write one prompt a line.")
     return prompts
-
-
-def resolved_model(text: str, runs: Path | None) -> str:
-    """What a MODEL argument means, with an absolute path for a run, a checkpoint or a folder.
-
-    Raises ModelError or FolderError when it is none of: starter, folder, run, run@step, downloaded hub model;
-    and when it cannot be used.
-    """
-    resolved = _located(text, runs)
-    place = find_place(resolved)
-    check_model(place.base)
-    return resolved
-
-
-def _located(text: str, runs: Path | None) -> str:
-    folder = Path(text).expanduser()
-    if text == STARTER:
-        return text
-    if folder.is_dir() and not (folder / RECORD_FILE).is_file():
-        return str(folder.absolute())
-    name, step = split_step(text)
-    try:
-        run = find_run(name, runs)
-    except FolderError:
-        if is_hub_id(text) and "/" in text:
-            return text
-        raise
-    return str(run) if step is None else f"{run}@{step}"
 
 
 def add_answer_options(parser: ArgumentParser) -> None:

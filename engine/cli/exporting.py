@@ -4,8 +4,8 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Any
 
-from engine.cli.answers import resolved_model
 from engine.cli.follow import End, begin, work_through
+from engine.cli.naming import resolved_run
 from engine.cli.output import Output, one_line
 from engine.cli.progress import EventPrinter, size
 from engine.cli.training import runs_of
@@ -14,7 +14,7 @@ from engine.job.errors import FolderError, JobError
 from engine.job.events import Check, Exported
 from engine.job.exports import EXPORTS
 from engine.job.tasks import ExportTask
-from engine.library.runs import create_task, find_run, split_step
+from engine.library.runs import create_task
 
 
 def export_to_end(task: ExportTask, output: Output) -> tuple[Exported | None, list[Check], End]:
@@ -52,8 +52,7 @@ def _asked_task(options: Namespace) -> ExportTask:
         raise JobError(
             f"--type '{kind}' does not go with the format '{options.format}'.", f"Choose: {valid}."
         )
-    find_run(split_step(options.run_name)[0], runs_of(options))  # only runs have a result to export
-    run = resolved_model(options.run_name, runs_of(options))
+    run = resolved_run(options.run_name, runs_of(options))
     out = options.out.expanduser().absolute()
     if out.exists():
         raise FolderError(f"{out} exists already.", "Choose another name.")

@@ -56,7 +56,7 @@ def _look(job: Job, count: int, output: Output) -> tuple[Inspected | None, Seque
     for event in work_through(follower, output):
         printer.show(event)
         match event:
-            case Inspected():
+            case Inspected(is_complete=True):
                 inspected = event
                 follower.tell(Show(start=0, count=count, with_tokens=True))
             case RowsShown():

@@ -1,9 +1,9 @@
 """The verbs and their options. To add a verb: one `Verb` in its file and one line in `VERBS`."""
 
 import difflib
-from argparse import ArgumentParser
+from argparse import ArgumentParser, HelpFormatter
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import engine
 from engine.cli.answers import COMPARE
@@ -52,6 +52,9 @@ def build_parser() -> ArgumentParser:
 
 class _Parser(ArgumentParser):
     """An argument parser that answers a mistake with one sentence."""
+
+    def __init__(self, **options: Any) -> None:  # Any: argparse's own options
+        super().__init__(**options, formatter_class=lambda prog: HelpFormatter(prog, max_help_position=32))
 
     def error(self, message: str) -> NoReturn:
         raise BadArgumentsError(f"{_sentence(message)} See '{self.prog} --help'.")
