@@ -5,6 +5,7 @@ elsewhere is taken as well as our own; it must fit the model tensor by tensor.
 """
 
 import contextlib
+import copy
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -70,9 +71,7 @@ def save_adapter(model: torch.nn.Module, folder: Path, dtype: torch.dtype | None
         save_file(_adapter_state(model), folder / ADAPTER_WEIGHTS, metadata={"format": "pt"})
         return
     with quiet():
-        weights = {
-            name: _stored(weight, dtype or weight.dtype) for name, weight in model.state_dict().items()
-        }
+        weights = _stored(model.state_dict(), dtype)
         whole: Any = model  # Any: transformers' models share no typed interface
         whole.save_pretrained(folder, state_dict=weights)
     if dtype is not None:
@@ -112,8 +111,13 @@ def _whole(number: float) -> Any:  # Any: PEFT declares int, but only divides it
     return int(number) if number.is_integer() else number
 
 
-def _stored(weight: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-    return weight.detach().to(dtype) if weight.is_floating_point() else weight
+def _stored(state: dict[str, torch.Tensor], dtype: torch.dtype | None) -> dict[str, torch.Tensor]:
+    """The weights in the dtype to store; tied ones stay one tensor, so that they are written once."""
+    converted: dict[int, torch.Tensor] = {}
+    for weight in state.values():
+        target = dtype if dtype is not None and weight.is_floating_point() else weight.dtype
+        converted.setdefault(weight.data_ptr(), weight.to(target))
+    return {name: converted[weight.data_ptr()] for name, weight in state.items()}
 
 
 def _note_dtype(folder: Path, dtype: torch.dtype) -> None:
@@ -130,8 +134,6 @@ def _adapter_state(model: PeftModel) -> dict[str, torch.Tensor]:
 
 def _portable(config: PeftConfig) -> PeftConfig:
     """The config with its targets in a fixed order: PEFT keeps a set, whose order changes from run to run."""
-    import copy
-
     portable = copy.copy(config)
     portable.inference_mode = True
     targets = getattr(config, "target_modules", None)
@@ -153,9 +155,11 @@ def _read_adapter(folder: Path) -> tuple[dict[str, torch.Tensor], PeftConfig]:
 
 
 def _with_empty_adapter(model: Any, config: PeftConfig, folder: Path) -> PeftModel:
-    config.inference_mode = False
+    fresh = copy.copy(config)
+    fresh.inference_mode = False
+    fresh.base_model_name_or_path = None
     try:
-        return get_peft_model(model, config)
+        return get_peft_model(model, fresh)
     except (ValueError, TypeError, KeyError) as error:
         title = f"The adapter in {folder} does not go with {type(model).__name__}: {str(error)[:200]}"
         raise ModelError(title, _made_for(config)) from None

@@ -5,12 +5,9 @@ import platform
 import torch
 
 from engine.job.errors import JobError
+from engine.library.devices import SMALLEST_FOR_BFLOAT16
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-
-# Below this a model gains little from bfloat16 (measured: a quarter of the time) and its rounding shows:
-# two million parameters have no reserve to hide it in.
-SMALLEST_FOR_BFLOAT16 = 20_000_000
 
 
 def choose_device(kind: str) -> str:

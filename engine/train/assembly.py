@@ -12,6 +12,7 @@ from engine.job.adapters import ADAPTERS
 from engine.job.cards import resolve
 from engine.job.channel import Desk
 from engine.job.job import Job
+from engine.library.devices import Machine
 from engine.models.adapters import trained_parameters
 from engine.models.generate import answer_ends
 from engine.models.load import LoadedModel
@@ -43,13 +44,16 @@ class Assembly:
     facts: Facts
 
 
-def assemble(job: Job, loaded: LoadedModel, rows: PreparedRows, desk: Desk) -> Assembly:
-    """Build everything that trains `loaded`, whose model is changed: it gets the job's adapter."""
+def assemble(job: Job, loaded: LoadedModel, rows: PreparedRows, machine: Machine, desk: Desk) -> Assembly:
+    """Build everything that trains `loaded`, whose model is changed: it gets the job's adapter.
+
+    `machine` is how it stood before the model was loaded, as the estimate wants it.
+    """
     torch.manual_seed(job.train.seed)
     model = trainable_model(job, loaded)
     policy = Policy(model, loaded.device, _autocast(model, loaded))
     order = order_of(job, len(rows.train))
-    rows_at_a_time = RowsAtATime(first_rows_at_a_time(job, loaded.info, rows.train, loaded.device), desk)
+    rows_at_a_time = RowsAtATime(first_rows_at_a_time(job, loaded.info, rows.train, machine), desk)
     reference = Reference(policy, rows.count) if job.method_card.needs_reference else None
     objective = objective_of(job, policy, reference)
     state = State(order.updates, job.train.learning_rate)

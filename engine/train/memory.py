@@ -11,6 +11,8 @@ from engine.job.channel import Desk
 from engine.job.errors import ResourceError
 from engine.job.events import Remark
 from engine.job.job import Job
+from engine.library.devices import Machine
+from engine.library.estimate import RowStats, estimate
 from engine.library.models import ModelInfo
 from engine.train.batches import Example
 
@@ -18,24 +20,17 @@ T = TypeVar("T")
 _WORDS = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory")
 
 
-def first_rows_at_a_time(job: Job, info: ModelInfo, examples: Sequence[Example], device: str) -> int:
-    """How many of these rows, the longest among them, fit the free memory at once; at most an update's."""
-    if job.train.micro_batch is not None:
-        return min(job.train.micro_batch, job.train.batch_size)
-    longest = max(examples, key=lambda example: example.length)
-    tokens = longest.length * len(longest.parts)
-    width = 4 if info.dtype == "float32" else 3  # bytes of an activation, narrow and wide ones together
-    layers = info.layers * (10 * info.hidden + 4 * info.intermediate) * width
-    row = tokens * (layers + 3 * 4 * info.vocab)
-    budget = 0.5 * free_memory(device)
-    return max(1, min(job.train.batch_size, int(budget // row)))
-
-
-def free_memory(device: str) -> int:
-    """Bytes free on a device; Apple's share memory with the processor."""
-    if device == "cuda":
-        return torch.cuda.mem_get_info()[0]
-    return int(psutil.virtual_memory().available)
+def first_rows_at_a_time(job: Job, info: ModelInfo, examples: Sequence[Example], machine: Machine) -> int:
+    """How many rows at a time the estimate says, for the rows as they really are."""
+    longest = [example.length for example in examples]
+    tokens = sum(example.tokens for example in examples)
+    stats = RowStats(
+        rows=len(examples),
+        tokens_mean=sum(longest) / len(longest),
+        tokens_max=max(longest),
+        trained_share=sum(example.trained for example in examples) / tokens,
+    )
+    return estimate(job, info, stats, machine).micro_batch
 
 
 class RowsAtATime:

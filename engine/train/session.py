@@ -10,6 +10,7 @@ from engine.job.errors import DataError
 from engine.job.events import Phase, Prepared, Progress, Remark
 from engine.job.job import Job, require_data
 from engine.job.record import update_record
+from engine.library.devices import machine
 from engine.library.models import locate_model
 from engine.models.adapters import load_adapter
 from engine.models.load import LoadedModel, load_model
@@ -31,11 +32,12 @@ def train(job: Job, desk: Desk, resume_from: Path | None = None) -> None:
     if job.device.threads is not None:
         torch.set_num_threads(job.device.threads)
     desk.tell(Phase("model", "Loading the model"))
+    idle = machine()
     loaded = load_model(locate_model(job.model.source, job.model.revision), job.model.dtype, job.device.kind)
     desk.tell(Phase("rows", "Reading the rows"))
     rows = prepare_rows(job, loaded.tokenizer, desk)
     desk.tell(Phase("first-step", "Taking the first step"))
-    run = assemble(job, loaded, rows, desk)
+    run = assemble(job, loaded, rows, idle, desk)
     if resume_from is None or not _resume(run, desk, resume_from):
         _look_at_reference(run, rows, desk)
     _note_data(rows, desk.folder)
