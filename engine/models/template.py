@@ -1,6 +1,6 @@
 """Rows to token ids by the model's chat template, with which of them are learned. Batches live in engine.train."""
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -268,11 +268,11 @@ def _shared(sequences: Sequence[_Sequence]) -> int:
 
 def _overlapping(spans: Sequence[Span], learned: Sequence[Span]) -> list[bool]:
     """For each token whether it holds a character of a learned span; both are in order."""
-    trained, at = [], 0
-    for start, end in spans:
-        while at < len(learned) and learned[at][1] <= start:
-            at += 1
-        trained.append(at < len(learned) and learned[at][0] < max(end, start + 1))
+    trained = [False] * len(spans)
+    for start, end in learned:
+        first = bisect_right(spans, start, key=lambda span: max(span[1], span[0] + 1))
+        last = bisect_left(spans, end, key=lambda span: span[0])
+        trained[first:last] = [True] * (last - first)
     return trained
 
 

@@ -45,3 +45,11 @@ def tiny_tokenizer(template=None, bos=None, eos=None, adds_bos=False, control=tu
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, bos_token=bos, eos_token=eos)
     tokenizer.chat_template = template
     return tokenizer
+
+
+def byte_lengths(tokenizer, ids):
+    """How many bytes of text each token stands for, from the vocabulary's own spelling."""
+    control = set(tokenizer.added_tokens_decoder)
+    texts = tokenizer.convert_ids_to_tokens(ids)
+    # Byte-level BPE spells each byte as one character of its alphabet.
+    return [len(t.encode()) if i in control else len(t) for i, t in zip(ids, texts, strict=True)]
