@@ -16,13 +16,14 @@ class DownloadDesk:
         self._desk = desk
         self._title = title
         self._told = self._listened = 0.0
-        self._is_cancelled = self._is_paused = False
+        self._is_cancelled = self._is_paused = self._is_complete = False
 
     def progress(self, done: int, total: int) -> None:
         """Tell how far it is, now and then, and always at the end."""
         now = time.monotonic()
-        if now - self._told >= _SECONDS or done == total:
-            self._told = now
+        is_end = done == total and not self._is_complete
+        if now - self._told >= _SECONDS or is_end:
+            self._told, self._is_complete = now, done == total
             self._desk.tell(Progress(self._title, done, total, "bytes"))
 
     def is_cancelled(self) -> bool:

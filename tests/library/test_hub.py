@@ -1,7 +1,6 @@
 """The hub's client against a stand-in on this computer: no test needs the internet."""
 
 import hashlib
-import itertools
 import json
 import logging
 import os
@@ -414,7 +413,7 @@ def test_a_download_task_tells_progress_and_where_the_model_is(hub: StandInHub, 
     client.download_task(DownloadTask(REPO), Desk(tmp_path))
     events = events_of(tmp_path)
     times = [event.time for event in events if isinstance(event, Progress)]
-    assert all(later - earlier > 0.09 for earlier, later in itertools.pairwise(times[:-1]))
+    assert 3 <= len(times) <= 10 * (times[-1] - times[0]) + 2  # ten a second, the first and the last
     (done,) = [event for event in events if isinstance(event, Downloaded)]
     assert (done.repo, done.path) == (REPO, str(locate_model(REPO)))
     assert done.bytes == sum(len(FILES[name]) for name in WANTED)
