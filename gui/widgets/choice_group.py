@@ -1,11 +1,13 @@
 """Choice cards in a grid, or radio rows below each other, of which exactly one is chosen."""
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QAbstractButton, QGridLayout, QWidget
 
 from gui.widgets.choice_card import ChoiceCard
 from gui.widgets.radio_row import RadioRow
+
+_STEPS = {Qt.Key.Key_Left: -1, Qt.Key.Key_Up: -1, Qt.Key.Key_Right: 1, Qt.Key.Key_Down: 1}
 
 
 class ChoiceGroup(QWidget):
@@ -29,6 +31,7 @@ class ChoiceGroup(QWidget):
         """Add one choice behind the others."""
         choice.setParent(self)
         choice.clicked.connect(self._clicked)
+        choice.installEventFilter(self)
         choice.setProperty("choice", value)
         self._choices[value] = choice
         self._arrange()
@@ -53,15 +56,17 @@ class ChoiceGroup(QWidget):
         self._choices[value].setVisible(is_shown)
         self._arrange()
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        steps = {Qt.Key.Key_Left: -1, Qt.Key.Key_Up: -1, Qt.Key.Key_Right: 1, Qt.Key.Key_Down: 1}
-        step = steps.get(Qt.Key(event.key()), 0)
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
+            step = _STEPS.get(Qt.Key(event.key()), 0)
+            if step and isinstance(watched, ChoiceCard | RadioRow):
+                self._move(watched, step)
+                return True
+        return super().eventFilter(watched, event)
+
+    def _move(self, focused: ChoiceCard | RadioRow, step: int) -> None:
         shown = [choice for choice in self._choices.values() if not choice.isHidden()]
-        focused = next((i for i, choice in enumerate(shown) if choice.hasFocus()), None)
-        if not step or focused is None:
-            super().keyPressEvent(event)
-            return
-        target = shown[(focused + step) % len(shown)]
+        target = shown[(shown.index(focused) + step) % len(shown)]
         target.setFocus(Qt.FocusReason.TabFocusReason)
         if not target.blocked_reason:
             self._choose(str(target.property("choice")))

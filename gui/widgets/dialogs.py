@@ -49,11 +49,13 @@ class ConfirmDialog(QDialog):
     def _button(self, value: str, label: str, kind: str) -> Button:
         button = Button(label, kind)
         button.setAutoDefault(False)
-        button.clicked.connect(lambda _checked=False: self._take(value))
+        button.setProperty("answer", value)
+        button.clicked.connect(self._take)
         return button
 
-    def _take(self, value: str) -> None:
-        self.answer = value
+    def _take(self) -> None:
+        sender = self.sender()
+        self.answer = str(sender.property("answer")) if sender else ""
         self.accept()
 
 

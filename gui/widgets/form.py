@@ -40,7 +40,7 @@ class Form(QWidget):
         self._words = ""
         self._only: set[str] | None = None
         self._rows: dict[str, FormRow] = {}
-        self._none = Label(self.tr("No setting has these words."), "muted")
+        self._none = Label(self.tr("No setting has these words."), "muted", parent=self)
         self._none.hide()
         for key, field in fields:
             row = FormRow(key, field, self)
@@ -112,9 +112,9 @@ class Form(QWidget):
         for place, row in enumerate(shown):
             self._grid.addWidget(row, place // columns, place % columns)
             row.setVisible(True)
-        self._none.setVisible(not shown)
         if not shown:
             self._grid.addWidget(self._none, 0, 0)
+        self._none.setVisible(not shown)
         for column in range(2):
             self._grid.setColumnStretch(column, 1 if column < columns else 0)
         for line in range(len(self._rows) + 1):

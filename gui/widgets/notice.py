@@ -71,7 +71,7 @@ class NoticeHost(QWidget):
         """Show a notice, in the place of the one with the same key."""
         self.clear(key)
         self._notices[key] = notice
-        notice.dismissed.connect(lambda: self.clear(key))
+        notice.dismissed.connect(self._dismissed)
         self._layout.addWidget(notice)
         self.show()
         QAccessible.updateAccessibility(QAccessibleEvent(notice, QAccessible.Event.Alert))
@@ -89,6 +89,11 @@ class NoticeHost(QWidget):
     def notice(self, key: str) -> Notice | None:
         """The notice of a key, while it is shown."""
         return self._notices.get(key)
+
+    def _dismissed(self) -> None:
+        sender = self.sender()
+        for key in [key for key, notice in self._notices.items() if notice is sender]:
+            self.clear(key)
 
 
 def _action(label: str, call: Callable[[], object]) -> Button:

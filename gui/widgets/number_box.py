@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QLineEdit, QWidget
 from gui import theme
 from gui.theme import icons
 from gui.widgets.look import set_look
-from gui.widgets.number_format import read_number, show_number
+from gui.widgets.number_format import edit_number, read_number
 
 _ARROWS = 24
 
@@ -119,9 +119,9 @@ class NumberBox(QLineEdit):
         if number is None:
             self._refuse(self.tr("“{text}” is not a number.").format(text=text))
         elif self._low is not None and number < self._low:
-            self._refuse(self.tr("The smallest value is {low}.").format(low=show_number(self._low)))
+            self._refuse(self.tr("The smallest value is {low}.").format(low=edit_number(self._low)))
         elif self._high is not None and number > self._high:
-            self._refuse(self.tr("The largest value is {high}.").format(high=show_number(self._high)))
+            self._refuse(self.tr("The largest value is {high}.").format(high=edit_number(self._high)))
         else:
             self._announce(number)
 
@@ -145,7 +145,7 @@ class NumberBox(QLineEdit):
         self.refused.emit(reason)
 
     def _show(self) -> None:
-        text = self._auto if self._value is None else show_number(self._value, self.locale())
+        text = self._auto if self._value is None else edit_number(self._value, self.locale())
         if self.text() != text:
             self.setText(text)
             self.setCursorPosition(0)

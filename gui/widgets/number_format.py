@@ -6,11 +6,14 @@ from PySide6.QtCore import QLocale
 
 
 def show_number(value: float, locale: QLocale | None = None) -> str:
-    """A short exact form: whole numbers grouped, tiny and huge ones in scientific notation."""
+    """A short form to read: whole numbers grouped, tiny and huge ones in scientific notation."""
     locale = locale or QLocale()
-    if isinstance(value, int) or (float(value).is_integer() and abs(value) < 1e6):
-        return locale.toString(int(value)) if isinstance(value, int) else f"{plain_number(value)}"
-    return plain_number(value).replace(".", locale.decimalPoint())
+    return locale.toString(value) if isinstance(value, int) else edit_number(value, locale)
+
+
+def edit_number(value: float, locale: QLocale | None = None) -> str:
+    """The form for a box: exact and never grouped, as a dot between digits is always read as a decimal point."""
+    return plain_number(value).replace(".", (locale or QLocale()).decimalPoint())
 
 
 def plain_number(value: float) -> str:
@@ -24,7 +27,7 @@ def plain_number(value: float) -> str:
 
 
 def read_number(text: str, whole: bool = False, locale: QLocale | None = None) -> float | None:
-    """The number in `text`, None where there is none. A dot is always a decimal point unless it groups thousands."""
+    """The number in `text`, None where there is none. A single dot is a decimal point in every language."""
     locale = locale or QLocale()
     cleaned = text.strip().replace("−", "-").replace("\u00a0", "").replace("\u202f", "").replace(" ", "")
     number = _plain(cleaned)

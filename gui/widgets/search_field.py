@@ -22,7 +22,7 @@ class SearchField(QLineEdit):
         self.addAction(self._lens, QLineEdit.ActionPosition.LeadingPosition)
         self.addAction(self._cross, QLineEdit.ActionPosition.TrailingPosition)
         self._cross.setVisible(False)
-        self.textChanged.connect(lambda text: self._cross.setVisible(bool(text)))
+        self.textChanged.connect(self._show_cross)
         theme.changed.connect(self._refresh)
         self._refresh()
 
@@ -31,6 +31,9 @@ class SearchField(QLineEdit):
             self.clear()
             return
         super().keyPressEvent(event)
+
+    def _show_cross(self, text: str) -> None:
+        self._cross.setVisible(bool(text))
 
     def _refresh(self) -> None:
         self._lens.setIcon(icons.icon("search", "muted"))

@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QEvent, QObject, Qt, Signal
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QButtonGroup, QFrame, QHBoxLayout, QPushButton, QSizePolicy, QWidget
 
 from gui.widgets.look import set_look
+
+_STEPS = {Qt.Key.Key_Left: -1, Qt.Key.Key_Up: -1, Qt.Key.Key_Right: 1, Qt.Key.Key_Down: 1}
 
 
 class Segmented(QFrame):
@@ -71,11 +74,29 @@ class Segmented(QFrame):
         """The button of one choice, to disable it or to focus it."""
         return self._buttons[value]
 
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
+            step = _STEPS.get(Qt.Key(event.key()), 0)
+            if step:
+                self._move(step)
+                return True
+        return super().eventFilter(watched, event)
+
+    def _move(self, step: int) -> None:
+        enabled = [button for button in self._buttons.values() if button.isEnabled()]
+        focused = next((place for place, button in enumerate(enabled) if button.hasFocus()), None)
+        if focused is not None:
+            target = enabled[(focused + step) % len(enabled)]
+            target.setFocus(Qt.FocusReason.TabFocusReason)
+            target.setChecked(True)
+            self._announce(target)
+
     def _make(self, value: str, label: str) -> QPushButton:
         button = QPushButton(label, self)
         button.setCheckable(True)
         button.setProperty("choice", value)
         set_look(button, role="segment")
+        button.installEventFilter(self)
         self._group.addButton(button)
         self._layout.addWidget(button)
         return button

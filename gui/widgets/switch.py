@@ -46,6 +46,13 @@ class Switch(QAbstractButton):
             painter.drawRoundedRect(groove.adjusted(-1.2, -1.2, 1.2, 1.2), 11, 11)
 
     def checkStateSet(self) -> None:
+        self._slide_over()
+
+    def nextCheckState(self) -> None:
+        super().nextCheckState()
+        self._slide_over()
+
+    def _slide_over(self) -> None:
         end = 1.0 if self.isChecked() else 0.0
         self._slide.stop()
         if not self.isVisible():

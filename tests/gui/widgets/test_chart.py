@@ -9,7 +9,6 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QVBoxLayout, QWidget
 
 from gui import theme
-
 from gui.widgets.chart import Chart
 from gui.widgets.chart_markers import Marker
 from gui.widgets.chart_spec import ChartSpec, Curve, validation_curve
@@ -226,7 +225,7 @@ def test_it_is_saved_as_picture_drawing_and_table(chart, tmp_path):
 def test_a_folder_that_is_not_there_is_an_os_error(chart, tmp_path):
     _fill(chart, 5)
     for ending in ("png", "svg", "csv"):
-        with pytest.raises(OSError):
+        with pytest.raises(OSError, match="nowhere"):
             chart.export(tmp_path / "nowhere" / f"chart.{ending}")
 
 
