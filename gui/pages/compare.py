@@ -223,7 +223,7 @@ class ComparePage(Page):
         self.report_button.setEnabled(bool(self.compare.history))
         self._match_columns()
         for place, number in enumerate(self._order):
-            self.columns[place].show(self.compare.columns[number], self._hides_names, self.compare.status)
+            self.columns[place].fill(self.compare.columns[number], self._hides_names, self.compare.status)
         self.prompt_card.refresh()
         self.vote_bar.refresh(self._order, self._hides_names)
 

@@ -13,7 +13,7 @@ from gui.widgets.labels import ElidedLabel, Label, Line
 
 
 class CompareColumn(Card):
-    """`show` fills it; with `hides_names` (a blind test) nothing tells which model it is."""
+    """`fill` follows the state; with `hides_names` (a blind test) nothing tells which model it is."""
 
     menu_asked = Signal(int)
 
@@ -43,11 +43,8 @@ class CompareColumn(Card):
         self.figures = Label("", "small")
         self.body.addWidget(self.figures)
 
-    def show(self, column: Column | None = None, hides_names: bool = False, status: str = "") -> None:
-        """Fill the column; without one, show the widget as Qt does."""
-        if column is None:
-            super().show()
-            return
+    def fill(self, column: Column, hides_names: bool, status: str) -> None:
+        """Follow the state's column."""
         names = (self.tr("Before"), self.tr("After"))
         letter = chr(ord("A") + self.place)
         named = names[self.place] if self.place < len(names) else letter

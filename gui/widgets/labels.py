@@ -84,6 +84,11 @@ class TermLabel(QWidget):
         layout.addWidget(self.term)
         layout.addStretch(1)
 
+    def set_texts(self, text: str, term: str = "") -> None:
+        """Change the words and the term."""
+        self.label.setText(text)
+        self.term.setText(f"({term})" if term else "")
+
     def set_buddy(self, widget: QWidget) -> None:
         """Name `widget` after this label, for the keyboard and for screen readers."""
         self.label.setBuddy(widget)

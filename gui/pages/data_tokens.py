@@ -1,0 +1,102 @@
+"""What the model sees of one row: its tokens, or its text."""
+
+from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
+
+from engine.job.events import Inspected, RowView, Token
+from gui.widgets.card import Card, Note
+from gui.widgets.labels import Label, Line
+from gui.widgets.plain_text import PlainText
+from gui.widgets.segmented import Segmented
+from gui.widgets.token_legend import TokenLegend
+from gui.widgets.token_view import TokenView
+
+
+class TokensCard(Card):
+    """One view for rows with one answer; prompt, chosen and rejected for preferences."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent=parent, title=self.tr("What the model sees"), subtle=" ")
+        self.mode = Segmented(
+            [("tokens", self.tr("Tokens")), ("text", self.tr("Text"))], "tokens", self.tr("Show")
+        )
+        self.mode.changed.connect(self._choose)
+        self.add_to_header(self.mode)
+        self.stack = QStackedWidget()
+        tokens = QWidget()
+        layout = QVBoxLayout(tokens)
+        layout.setContentsMargins(0, 0, 0, 0)
+        self.view = TokenView(self.tr("Tokens of the row"))
+        layout.addWidget(self.view, 1)
+        self.pair = QWidget()
+        pair = QHBoxLayout(self.pair)
+        pair.setContentsMargins(0, 0, 0, 0)
+        pair.setSpacing(12)
+        self.chosen = self._side(pair, self.tr("Make this more likely (chosen)"))
+        self.rejected = self._side(pair, self.tr("Make this less likely (rejected)"))
+        layout.addWidget(self.pair, 2)
+        self.stack.addWidget(tokens)
+        self.text = PlainText("", self.tr("Text of the row"), lines=0)
+        self.stack.addWidget(self.text)
+        self.body.addWidget(self.stack, 1)
+        self.problem = Label("", "smalltext", tone="warn", wrap=True)
+        self.body.addWidget(self.problem)
+        self.body.addWidget(Line())
+        self.legend = TokenLegend()
+        self.body.addWidget(self.legend)
+        self.pair.hide()
+
+    def show_row(self, row: RowView, found: Inspected | None) -> None:
+        """Show a row's tokens."""
+        is_pair = bool(row.rejected)
+        self.legend.set_preference(is_pair)
+        self.pair.setVisible(is_pair)
+        learned = sum(token.kind == "trained" for token in row.tokens)
+        words = self.tr("row {number} · {tokens} tokens · {learned} are learned from")
+        self.set_subtle(words.format(number=row.number, tokens=len(row.tokens), learned=learned))
+        self.problem.setText(self.tr("This row is left out: {reason}").format(reason=row.problem))
+        self.problem.setVisible(bool(row.problem))
+        if is_pair:
+            self._show_pair(row)
+        else:
+            self.view.set_tokens(_painted(row.tokens))
+        self.text.set_text("\n\n".join(f"{name}: {value}" for name, value in row.cells.items()))
+
+    def _show_pair(self, row: RowView) -> None:
+        shared = _shared(row.tokens, row.rejected)
+        self.view.set_tokens(_painted(row.tokens[:shared]))
+        self.chosen.set_tokens(_painted(row.tokens[shared:]))
+        self.rejected.set_tokens(_painted(row.rejected[shared:], "rejected"))
+
+    def _side(self, row: QHBoxLayout, title: str) -> TokenView:
+        note = Note()
+        note.body.addWidget(Label(title, "strong"))
+        view = TokenView(title)
+        note.body.addWidget(view, 1)
+        row.addWidget(note, 1)
+        return view
+
+    def _choose(self, mode: str) -> None:
+        self.stack.setCurrentIndex(1 if mode == "text" else 0)
+
+
+def _shared(first: tuple[Token, ...], second: tuple[Token, ...]) -> int:
+    """How many tokens both sides have in common before anything is learned."""
+    count = 0
+    for one, other in zip(first, second, strict=False):
+        if one.id != other.id or one.kind != "prompt" or other.kind != "prompt":
+            break
+        count += 1
+    return count
+
+
+def _painted(tokens: tuple[Token, ...], learned: str = "trained") -> list[tuple[str, str]]:
+    """(text, kind) as the token view takes them; a special token that is learned from is painted so."""
+    painted = []
+    for token in tokens:
+        kind = learned if token.kind in ("trained", "rejected") else token.kind
+        if token.special:
+            kind = (
+                f"special-{kind}" if kind in ("trained", "rejected") else "special" if kind != "cut" else kind
+            )
+        painted.append((token.text, kind))
+    return painted

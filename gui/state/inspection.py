@@ -1,0 +1,174 @@
+"""The draft's data as the Data page shows it: read and tokenised by the engine, rows fetched as they scroll by."""
+
+import dataclasses
+from pathlib import Path
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from engine.job.commands import Show
+from engine.job.events import Event, Failed, Inspected, Lost, Phase, Progress, RowsShown, RowView
+from engine.job.job import Job
+from engine.job.sections import DataSource
+from engine.job.tasks import InspectTask
+from gui.state.app_state import AppState
+from gui.state.costs import stats_of
+from gui.state.task import EngineTask
+
+WAIT_MILLISECONDS = 250
+PAGE = 100
+MOST_PAGES = 50
+
+
+class InspectionState(QObject):
+    """`changed` for everything but rows; `rows_arrived` when rows that were missing came; `row_shown(RowView)`."""
+
+    changed = Signal()
+    rows_arrived = Signal()
+    row_shown = Signal(object)
+
+    def __init__(self, state: AppState, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._state = state
+        self._task = EngineTask(state.engine, self)
+        self._task.event.connect(self._take)
+        self._task.refused.connect(self._fail)
+        self._timer = QTimer(self, singleShot=True, interval=WAIT_MILLISECONDS)
+        self._timer.timeout.connect(self._start)
+        self._inspected_job: Job | None = None
+        self.is_shown = False
+        self._clear()
+        state.draft.changed.connect(self._follow_draft)
+
+    def show(self) -> None:
+        """The page came into view: read the data unless it was read already."""
+        self.is_shown = True
+        self._follow_draft()
+
+    def hide(self) -> None:
+        """Another page came into view: what is being read is read on, nothing new is begun."""
+        self.is_shown = False
+
+    def retry(self) -> None:
+        """Read the data again."""
+        self._inspected_job = None
+        self._follow_draft()
+
+    def row(self, index: int) -> RowView | None:
+        """The row at an index of what is shown; asked for when it is not here yet."""
+        page = index // PAGE
+        if page in self._pages:
+            rows = self._pages[page]
+            return rows[index % PAGE] if index % PAGE < len(rows) else None
+        if page not in self._asked and self._task.folder is not None:
+            self._asked.add(page)
+            self._task.send(Show(page * PAGE, PAGE, search=self.search))
+        return None
+
+    def select(self, index: int) -> None:
+        """Show this row's tokens."""
+        self.selected = index
+        if self._task.folder is not None:
+            self._task.send(Show(index, 1, with_tokens=True, search=self.search))
+
+    def set_search(self, text: str) -> None:
+        """Show only the rows that hold this text."""
+        self.search = text.strip()
+        self._pages.clear()
+        self._asked.clear()
+        self.total = 0 if self.search else (self.inspected.rows if self.inspected else 0)
+        if self._task.folder is not None:
+            self._asked.add(0)
+            self._task.send(Show(0, PAGE, search=self.search))
+        self.rows_arrived.emit()
+
+    def close(self) -> None:
+        """End the engine's task."""
+        self._task.close()
+
+    def _clear(self) -> None:
+        self.inspected: Inspected | None = None
+        self.failure: tuple[str, str] | None = None
+        self.phase = ""
+        self.progress: Progress | None = None
+        self.total = 0
+        self.search = ""
+        self.selected = 0
+        self._pages: dict[int, tuple[RowView, ...]] = {}
+        self._asked: set[int] = set()
+
+    def _follow_draft(self) -> None:
+        if self._needs_reading(self._state.draft.job) and self.is_shown:
+            self._timer.start()
+
+    def _needs_reading(self, job: Job) -> bool:
+        old = self._inspected_job
+        if old is None:
+            return True
+        parts = ("model", "data", "rows")
+        is_same = all(getattr(old, part) == getattr(job, part) for part in parts)
+        return not is_same or old.method.kind != job.method.kind
+
+    def _start(self) -> None:
+        job = self._state.draft.job
+        self._inspected_job = job
+        self._task.close()
+        self._clear()
+        self._state.row_stats = None
+        if job.data:
+            self.phase = "Reading the rows"
+            self._task.start(InspectTask(job), f"Inspect {Path(job.data[0].path).name}")
+        self.changed.emit()
+        self.rows_arrived.emit()
+
+    def _fail(self, title: str, advice: str) -> None:
+        self.failure = (title, advice)
+        self.phase = ""
+        self.changed.emit()
+
+    def _take(self, event: Event) -> None:
+        match event:
+            case Inspected():
+                is_first = self.inspected is None
+                self.inspected = event
+                self.total = event.rows if not self.search else self.total
+                if event.is_complete:
+                    self.phase, self.progress = "", None
+                    self._state.row_stats = stats_of(event)
+                if is_first:
+                    self.select(0)
+                    self.rows_arrived.emit()
+            case RowsShown(start=start, rows=rows, total=total):
+                self._take_rows(start, rows, total)
+                return
+            case Phase(title=title):
+                self.phase = title
+            case Progress():
+                self.progress = event
+            case Failed(title=title, advice=advice) | Lost(title=title, advice=advice):
+                self._fail(title, advice)
+                return
+            case _:
+                return
+        self.changed.emit()
+
+    def _take_rows(self, start: int, rows: tuple[RowView, ...], total: int) -> None:
+        if len(rows) == 1 and start == self.selected and (rows[0].tokens or rows[0].problem):
+            self.row_shown.emit(rows[0])
+        if start % PAGE == 0 and (start // PAGE) in self._asked:
+            if len(self._pages) >= MOST_PAGES:
+                dropped = next(iter(self._pages))
+                self._pages.pop(dropped)
+                self._asked.discard(dropped)
+            if len(rows) > 1 or total <= 1 or start == total - 1:
+                self._pages[start // PAGE] = rows
+        if self.search:
+            self.total = total
+        self.rows_arrived.emit()
+
+
+def with_column(source: DataSource, column: str, role: str, roles: dict[str, str]) -> DataSource:
+    """The source with `column` given a role ("" for none); the detected `roles` become explicit."""
+    chosen = {name: taken for name, taken in {**roles, **source.columns}.items() if taken != column}
+    if role:
+        chosen[role] = column
+    return dataclasses.replace(source, columns=chosen)
