@@ -2,6 +2,7 @@
 
 import copy
 import math
+import re
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -17,13 +18,13 @@ from engine.job.errors import ModelError
 class Merged:
     """A model with its adapter built in.
 
-    `changed`: weight matrices that differ from the base after rounding, of `adapted` that the adapter touches.
+    `layers`: how many the adapter touches; `layers_changed`: those that still differ from the base after rounding.
     `rounding`: norm of what rounding moved, over the norm of the adapter's whole change (0 is exact).
     """
 
     model: Any  # Any: transformers' models share no typed interface
-    adapted: int
-    changed: int
+    layers: int
+    layers_changed: int
     rounding: float
 
 
@@ -44,11 +45,13 @@ def built_in(model: PeftModel, dtype: torch.dtype) -> Merged:
         raise ModelError("This adapter cannot be built into the model.", "Export only what was learned.")
     _refuse_tied(base, layers)
     sums = [_merge_layer(layer, dtype) for _, layer in layers]
+    names = [_layer_of(name) for name, _ in layers]
+    changed = {name for name, (is_changed, _, _) in zip(names, sums, strict=True) if is_changed}
     tuner: Any = model.base_model
     merged = tuner.unload()
     cast_parameters(merged, dtype)
     moved, change = (math.sqrt(math.fsum(column)) for column in zip(*(s[1:] for s in sums), strict=True))
-    return Merged(merged, len(sums), sum(s[0] for s in sums), moved / change if change else 0.0)
+    return Merged(merged, len(set(names)), len(changed), moved / change if change else 0.0)
 
 
 def cast_parameters(model: torch.nn.Module, dtype: torch.dtype) -> None:
@@ -69,6 +72,12 @@ def _refuse_tied(base: Any, layers: list[tuple[str, BaseTunerLayer]]) -> None:
     if tied:
         title = f"This adapter changes '{tied[0]}', which this model uses for reading and writing alike."
         raise ModelError(title, "Export only what was learned.")
+
+
+def _layer_of(name: str) -> str:
+    """The block that a matrix belongs to: "model.layers.3" of "model.layers.3.mlp.up_proj"; else itself."""
+    found = re.match(r".*?\.\d+(?=\.)", name)
+    return found[0] if found else name
 
 
 def _merge_layer(layer: Any, dtype: torch.dtype) -> tuple[bool, float, float]:

@@ -15,7 +15,7 @@ from engine.models.adapters import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from engine.models.fingerprint import fingerprint
 from engine.use.hearing import Ears
 from engine.use.making import Work, Written
-from engine.use.open import Opened, is_adapter, open_beside, open_place, stored_dtype
+from engine.use.open import Opened, is_adapter, open_beside, open_place, own_dtype
 from engine.use.places import find_run_place
 from engine.use.prompts import trial_prompts, words_of
 from engine.use.receipt import Expected, agreement, checks
@@ -24,6 +24,7 @@ from engine.use.target import check_target, filled, folder_size
 from engine.use.trial import Trial
 from engine.use.writing import bytes_needed, write_model
 
+_NOTABLE_ROUNDING = 0.02  # of the norm of what was learned
 MERGED_CODE = """from transformers import AutoModelForCausalLM, AutoTokenizer
 
 model = AutoModelForCausalLM.from_pretrained("this-folder")
@@ -31,7 +32,7 @@ tokenizer = AutoTokenizer.from_pretrained("this-folder")"""
 ADAPTER_CODE = """from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-base = AutoModelForCausalLM.from_pretrained("the-base-model")
+base = AutoModelForCausalLM.from_pretrained("the-base-model", dtype="DTYPE")
 model = PeftModel.from_pretrained(base, "this-folder")
 tokenizer = AutoTokenizer.from_pretrained("this-folder")"""
 
@@ -75,12 +76,12 @@ def export(task: ExportTask, desk: Desk) -> None:
 def export_merged(work: Work) -> Written:
     """One complete model that stock transformers opens, with tokenizer, template, end tokens and card."""
     work.phase("model", "Loading the model")
-    beside = _beside(work)
     tuned = open_place(work.place, dtype=work.kind, bases=work.bases)
     work.phase("answers", "Asking the tuned model")
     same = work.ask(tuned)
-    is_compared = tuned.loaded.dtype == stored_dtype(work.place.base)
+    is_compared = tuned.loaded.dtype == own_dtype(work.place.base)
     compare = same if is_compared else work.ask(open_place(work.place, bases=work.bases))
+    beside = _beside(work) if is_compared and tuned.merged else None
     work.phase("writing", "Writing the model")
     write_model(tuned, work.part, work.task.shard_gigabytes, work.progress("Writing the model", "bytes"))
     work.write_card("merged", tuned.loaded.dtype, MERGED_CODE)
@@ -105,10 +106,26 @@ def export_adapter(work: Work) -> Written:
     (work.part / ADAPTER_CONFIG).write_text(json.dumps(config, indent=2, sort_keys=True), encoding="utf-8")
     shutil.copyfile(learned / ADAPTER_WEIGHTS, work.part / ADAPTER_WEIGHTS)
     tuned.tokenizer.save_pretrained(work.part)
-    work.write_card("adapter", "as trained", ADAPTER_CODE)
+    work.write_card("adapter", "as trained", ADAPTER_CODE.replace("DTYPE", tuned.loaded.dtype))
     words = f"Adapter {tuned.fingerprint}; it needs its base model beside it."
-    expected = Expected(same, compare, "adapter", tuned.end_ids, tuned.tokenizer, words, True)
-    export = Export(work.part, str(work.place.base), end_ids=tuned.end_ids, device=tuned.loaded.device)
+    expected = Expected(
+        same,
+        compare,
+        tuned.loaded.dtype,
+        tuned.end_ids,
+        tuned.tokenizer,
+        words,
+        True,
+        opens="The folder opens with its base model",
+        inside="What was learned is inside",
+    )
+    export = Export(
+        work.part,
+        base=str(work.place.base),
+        dtype=tuned.loaded.dtype,
+        end_ids=tuned.end_ids,
+        device=tuned.loaded.device,
+    )
     return Written(export, expected, tuned.fingerprint)
 
 
@@ -121,10 +138,8 @@ def _precision(task: ExportTask, card: ExportCard) -> str:
     return kind
 
 
-def _beside(work: Work) -> Trial | None:
-    """The answers of the adapter beside its base, before any rounding; None for a model trained whole."""
-    if work.place.learned is None or not is_adapter(work.place.learned):
-        return None
+def _beside(work: Work) -> Trial:
+    """The answers of the adapter beside its base, before any rounding."""
     return work.ask(open_beside(work.place, bases=work.bases))
 
 
@@ -133,13 +148,19 @@ def _built_in(tuned: Opened, beside: Trial | None, same: Trial) -> tuple[str, bo
     merged = tuned.merged
     if merged is None:
         return f"All weights were trained; fingerprint {tuned.fingerprint}.", True
-    words = f"Adapter {tuned.fingerprint} merged; {merged.changed} of {merged.adapted} matrices changed."
-    if beside is not None:
-        agreed, total = agreement(beside, same), len(same.texts)
-        words += f" {agreed} of {total} answers are those from before merging."
-        if agreed < total:
-            words += f" Rounding to {tuned.loaded.dtype} moved the rest; 32-bit keeps more."
-    return words, merged.changed > 0
+    words = f"Adapter {tuned.fingerprint} merged; {_counted(merged.layers_changed, 'layer')} changed."
+    if merged.rounding > _NOTABLE_ROUNDING:
+        words += (
+            f" Rounding to {tuned.loaded.dtype} took {merged.rounding:.0%} off its effect; 32-bit keeps all."
+        )
+    if beside is not None and agreement(beside, same) < len(same.texts):
+        agreed = agreement(beside, same)
+        words += f" Before merging, {agreed} of {len(same.texts)} answers were the same."
+    return words, merged.layers_changed > 0
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _receipt(work: Work, written: Written) -> Reopened:

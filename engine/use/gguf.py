@@ -26,7 +26,7 @@ from engine.use.gguf_model import (
 )
 from engine.use.gguf_tokenizer import READABLE, add_tokenizer, check_tokenizer, splitter
 from engine.use.making import Work, Written
-from engine.use.open import Opened, open_place
+from engine.use.open import Opened, open_place, own_dtype
 from engine.use.receipt import Expected
 from engine.use.stranger import Export
 from engine.use.trial import Trial
@@ -141,10 +141,11 @@ def export_gguf(work: Work) -> Written:
     tokenizer = load_tokenizer(work.place.base)
     check_gguf(AutoConfig.from_pretrained(work.place.base, local_files_only=True), tokenizer)
     work.phase("model", "Loading the model")
-    compare = work.ask(open_place(work.place, bases=work.bases))
     tuned = open_place(work.place, dtype="float32", bases=work.bases)
     work.phase("answers", "Asking the tuned model")
     same = work.ask(tuned)
+    is_compared = own_dtype(work.place.base) == "float32"
+    compare = same if is_compared else work.ask(open_place(work.place, bases=work.bases))
     work.phase("writing", "Writing the file")
     name = f"{slug(work.place.title)}-{work.kind}.gguf"
     tell = work.progress("Writing the file", "tensors")
@@ -178,6 +179,16 @@ def _stranger(work: Work, tuned: Opened, name: str) -> Export:
 def _expected(work: Work, tuned: Opened, same: Trial, compare: Trial) -> Expected:
     merged = tuned.merged
     words = f"Adapter {tuned.fingerprint} merged before writing." if merged else "All weights were trained."
-    is_learned = merged is None or merged.changed > 0
+    is_learned = merged is None or merged.layers_changed > 0
     is_exact = work.kind == "f32"
-    return Expected(same, compare, "float32", tuned.end_ids, tuned.tokenizer, words, is_learned, is_exact)
+    return Expected(
+        same,
+        compare,
+        "float32",
+        tuned.end_ids,
+        tuned.tokenizer,
+        words,
+        is_learned,
+        is_exact,
+        opens="The file opens by itself",
+    )

@@ -1,10 +1,14 @@
 """Open what shall answer: a base, or a base with what a run learned.
 
 **What you compare is what you get.** A tuned model answers in Compare as its export will: the adapter is built
-into the weights in float32 and rounded once to the numbers that the base is stored in, and computing is done in
-those. Stock transformers, which loads an exported folder in its stored numbers, then does the same arithmetic
-and gives the same answers word for word, near ties included. Answering with the adapter beside a 16-bit base
-would not: it computes a little finer than any 16-bit file that can be handed on.
+into the weights in float32 and rounded once to the numbers of the export, and computing is done in those. Stock
+transformers, which loads an exported folder in its stored numbers, then does the same arithmetic and gives the
+same answers word for word, near ties included. Answering with the adapter beside a 16-bit base would not: it
+computes a little finer than any 16-bit file that can be handed on.
+
+The numbers are those that the base is stored in, except that models of a few million parameters are answered
+and exported in float32, as they were trained: of 12 answers of the starter model 16-bit rounding changed 3, and
+near ties in 16 bits also fall differently with another number of processor threads.
 
 Columns share one base: only the matrices that an adapter changes are held twice.
 """
@@ -23,7 +27,7 @@ from engine.models.fingerprint import fingerprint
 from engine.models.generate import answer_ends
 from engine.models.load import LoadedModel, load_model, load_tokenizer
 from engine.models.merging import Merged, built_in, cast_parameters, shared_copy
-from engine.models.placement import DTYPES, choose_device
+from engine.models.placement import DTYPES, SMALLEST_FOR_BFLOAT16, choose_device
 from engine.models.template import open_template
 from engine.use.places import Place, find_place
 
@@ -65,7 +69,7 @@ class Opened:
 def open_model(source: str, device: str = "auto", dtype: str = "auto", bases: Bases | None = None) -> Opened:
     """Open 'starter', a folder, a hub id, a run or run@step on a device.
 
-    `dtype` "auto" is what the base is stored in. `bases` keeps what was loaded, so that the next column can
+    `dtype` "auto" is `own_dtype`. `bases` keeps what was loaded, so that the next column can
     share it. Raises EngineError children in one sentence for what cannot be opened.
     """
     return open_place(find_place(source), device, dtype, bases)
@@ -73,7 +77,7 @@ def open_model(source: str, device: str = "auto", dtype: str = "auto", bases: Ba
 
 def open_place(place: Place, device: str = "auto", dtype: str = "auto", bases: Bases | None = None) -> Opened:
     """As `open_model`, for a name that was resolved already."""
-    numbers = DTYPES[stored_dtype(place.base) if dtype == "auto" else dtype]
+    numbers = DTYPES[own_dtype(place.base) if dtype == "auto" else dtype]
     base = _base(place, device, numbers, bases)
     if place.learned is None:
         plain = shared_copy(base.model) if base.model.dtype != numbers else base.model
@@ -90,15 +94,16 @@ def open_place(place: Place, device: str = "auto", dtype: str = "auto", bases: B
 
 def open_beside(place: Place, device: str = "auto", bases: Bases | None = None) -> Opened:
     """An adapter beside its base, not built in: as it was while training, in the base's own numbers."""
-    base = _base(place, device, DTYPES[stored_dtype(place.base)], bases)
+    base = _base(place, device, DTYPES[own_dtype(place.base)], bases)
     tuned = _with_learned(base, place)
     return _opened(base, tuned, place, fingerprint(tuned))
 
 
-def stored_dtype(folder: Path) -> str:
-    """The numbers that a model folder is stored in; float32 where it mixes or names others."""
-    stored = check_model(folder).dtype
-    return stored if stored in DTYPES else "float32"
+def own_dtype(folder: Path) -> str:
+    """The numbers that a model answers and is exported in unless others are chosen: see the top of this file."""
+    info = check_model(folder)
+    is_tiny = info.parameters < SMALLEST_FOR_BFLOAT16
+    return info.dtype if info.dtype in DTYPES and not is_tiny else "float32"
 
 
 def is_adapter(folder: Path) -> bool:
@@ -108,8 +113,8 @@ def is_adapter(folder: Path) -> bool:
 
 def _base(place: Place, device: str, numbers: torch.dtype, bases: Bases | None) -> LoadedModel:
     """The base, loaded once; in float32 where the result shall be in other numbers than the base is stored in."""
-    stored = stored_dtype(place.base)
-    working = stored if DTYPES[stored] == numbers else "float32"
+    stored = check_model(place.base).dtype
+    working = stored if DTYPES.get(stored) == numbers else "float32"
     key = (place.base, choose_device(device), working)
     if bases is None:
         return load_model(place.base, working, device)

@@ -4,7 +4,7 @@ A script of its own for a process of its own: nothing of Tunewright is imported 
 
     python -P reopen.py REQUEST.json REPLY.json LOGITS.safetensors
 
-REQUEST: folder, gguf_file ("" for none), base ("" or where the adapter's base is), prompts (a text to continue,
+REQUEST: folder, gguf_file ("" for none), base ("" or where the adapter's base is, to load in dtype), prompts (a text to continue,
 or messages), ids (the prompts as tokens; empty: by the export's tokenizer), max_new_tokens, end_ids (empty: as
 the export says), device, threads. REPLY:
 parameters, eos, has_template, and for each prompt its prompt_ids and answer_ids. LOGITS: for each prompt the
@@ -52,7 +52,9 @@ def _model(request: dict[str, Any]) -> Any:
     if request["base"]:
         from peft import PeftModel
 
-        base = AutoModelForCausalLM.from_pretrained(request["base"], local_files_only=True)
+        base = AutoModelForCausalLM.from_pretrained(
+            request["base"], dtype=request["dtype"], local_files_only=True
+        )
         return PeftModel.from_pretrained(base, folder)
     if request["gguf_file"]:
         return AutoModelForCausalLM.from_pretrained(

@@ -37,7 +37,7 @@ class Reopened:
 class Export:
     """What the stranger's process shall open. `base` is needed by an adapter, `gguf_file` names a GGUF.
 
-    `end_ids` are given where the export itself has no place for them. `gives_ids`: transformers does not know
+    `dtype` is what an adapter's base is loaded in; `end_ids` are given where the export itself has no place for them. `gives_ids`: transformers does not know
     how this file splits text, so the prompts are given as tokens.
     """
 
@@ -45,6 +45,7 @@ class Export:
     base: str = ""
     gguf_file: str = ""
     end_ids: tuple[int, ...] = ()
+    dtype: str = ""
     device: str = "cpu"
     gives_ids: bool = False
 
@@ -83,6 +84,7 @@ def _request(export: Export, trial: Trial, tokenizer: Any, max_new_tokens: int) 
     return {
         "folder": str(export.folder),
         "base": export.base,
+        "dtype": export.dtype,
         "gguf_file": export.gguf_file,
         "end_ids": list(export.end_ids),
         "device": export.device,

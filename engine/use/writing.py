@@ -11,7 +11,7 @@ from transformers import GenerationConfig
 
 from engine.library.models import ModelInfo
 from engine.models.load import quiet
-from engine.use.open import Opened, stored_dtype
+from engine.use.open import Opened, own_dtype
 from engine.use.target import folder_size
 
 _BYTES = {
@@ -31,7 +31,7 @@ def bytes_needed(form: str, kind: str, base: ModelInfo, learned: Path) -> int:
     """About how large an export becomes."""
     if form == "adapter":
         return folder_size(learned)[0] + _BESIDE_WEIGHTS
-    numbers = stored_dtype(base.folder) if kind == "auto" else kind
+    numbers = own_dtype(base.folder) if kind == "auto" else kind
     return int(base.parameters * _BYTES[numbers]) + _BESIDE_WEIGHTS
 
 
