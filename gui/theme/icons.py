@@ -3,13 +3,11 @@
 from functools import cache
 
 from PySide6.QtCore import QByteArray, QRectF, QSize, Qt
-from PySide6.QtGui import QIcon, QPainter, QPixmap
+from PySide6.QtGui import QGuiApplication, QIcon, QPainter, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 
 from gui.theme.apply import current
 from gui.theme.assets import ICONS
-
-_DENSITIES = (1.0, 2.0, 3.0)
 
 
 def icon(name: str, role: str = "text", size: int = 16, gap: int = 0) -> QIcon:
@@ -17,7 +15,8 @@ def icon(name: str, role: str = "text", size: int = 16, gap: int = 0) -> QIcon:
 
     `gap` adds clear pixels behind it, before it when negative: the room between an icon and a button's words.
     """
-    return _icon(name, getattr(current(), role), current().muted, size, gap)
+    densities = tuple(sorted({screen.devicePixelRatio() for screen in QGuiApplication.screens()} | {1.0}))
+    return _icon(name, (getattr(current(), role), current().muted), size, gap, densities)
 
 
 def pixmap(name: str, role: str = "text", size: int = 16, density: float = 1.0) -> QPixmap:
@@ -37,10 +36,11 @@ def is_icon(name: str) -> bool:
 
 
 @cache
-def _icon(name: str, colour: str, disabled: str, size: int, gap: int) -> QIcon:
+def _icon(name: str, colours: tuple[str, str], size: int, gap: int, densities: tuple[float, ...]) -> QIcon:
+    usual, disabled = colours
     made = QIcon()
-    for density in _DENSITIES:
-        made.addPixmap(_pixmap(name, colour, size, density, gap))
+    for density in densities:
+        made.addPixmap(_pixmap(name, usual, size, density, gap))
         made.addPixmap(_pixmap(name, disabled, size, density, gap), QIcon.Mode.Disabled)
     return made
 

@@ -18,12 +18,13 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from gui import theme
 from gui.widgets.chart_axes import PlaceAxis, ValueAxis, dress_axis
-from gui.widgets.chart_curves import FAINT, CurveItem
+from gui.widgets.chart_curves import CurveItem
 from gui.widgets.chart_export import export_chart
+from gui.widgets.chart_guide import Guide
 from gui.widgets.chart_markers import Marker, Markers
+from gui.widgets.chart_reading import fitting_range, legend_entries, lines_at
 from gui.widgets.chart_series import Axis, Series
 from gui.widgets.chart_spec import ChartSpec
-from gui.widgets.chart_words import place_words, value_words
 from gui.widgets.labels import Label
 from gui.widgets.legend import Legend
 from gui.widgets.readout import Readout, ReadoutLine
@@ -59,8 +60,7 @@ class Chart(QWidget):
         self._plot: pg.PlotItem = self._view.getPlotItem()
         self._curves = {curve.key: CurveItem(self._plot, curve, SMOOTHING) for curve in spec.curves}
         self._markers = Markers(self._plot)
-        self._guide = pg.InfiniteLine(spec.guide or 0.0, angle=0)
-        self._guide_words = pg.TextItem(anchor=(1, 0))
+        self._guide = Guide(self._plot, spec.guide, spec.guide_label)
         self._hover = pg.InfiniteLine(angle=90)
         self._readout = Readout(self._view)
         self._empty = Label(self.tr("The curve begins with the first step."), "muted", parent=self._view)
@@ -163,7 +163,7 @@ class Chart(QWidget):
         low, high = self._plot.viewRange()[0]
         extents = [item.draw(self._axis, low, high, self._is_log) for item in self._curves.values()]
         self._fit_values(extents)
-        self._place_guide(high)
+        self._guide.place(high, self._is_log)
         self._place_markers(low, high)
 
     def read_out(self, step: float) -> None:
@@ -235,26 +235,11 @@ class Chart(QWidget):
             layout.addLayout(edge)
         is_alone = len(self.spec.curves) < 2
         self._legend.setVisible(not (compact and is_alone))
-        self._legend.set_entries(self._legend_entries(compact))
+        self._legend.set_entries(legend_entries(self.spec, compact))
         self.setAccessibleName(f"{self.spec.title}, {self.spec.hint}".strip(" ,"))
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._view.setFocusProxy(self)
         self._view.setMinimumSize(160, 90)
-
-    def _legend_entries(self, compact: bool) -> list[tuple[str, str, float]]:
-        entries: list[tuple[str, str, float]] = []
-        for curve in self.spec.curves:
-            is_split = curve.smooth and not compact
-            entries.append(
-                (
-                    self.tr("{name} (smoothed)").format(name=curve.label) if is_split else curve.label,
-                    curve.role,
-                    1.0,
-                )
-            )
-            if is_split and curve is self.spec.curves[0]:
-                entries.append((self.tr("Each step"), curve.role, FAINT))
-        return entries
 
     def _set_up_plot(self) -> None:
         self._plot.hideButtons()
@@ -267,9 +252,6 @@ class Chart(QWidget):
         box.setLimits(minXRange=4)
         self._hover.hide()
         self._plot.addItem(self._hover, ignoreBounds=True)
-        if self.spec.guide is not None:
-            self._plot.addItem(self._guide, ignoreBounds=True)
-            self._plot.addItem(self._guide_words, ignoreBounds=True)
         box.sigRangeChangedManually.connect(self._moved_by_hand)
         box.sigXRangeChanged.connect(self._x_changed)
         self._view.scene().sigMouseMoved.connect(self._mouse_moved)
@@ -284,11 +266,8 @@ class Chart(QWidget):
             item.dress()
         self._markers.dress()
         self._view.setBackground(tokens.card)
-        self._guide_words.setText(self.spec.guide_label, color=theme.colour(tokens.muted))
-        self._guide_words.setFont(theme.font(11))
-        self._guide_words.fill = pg.mkBrush(theme.colour(tokens.card, 0.85))
+        self._guide.dress()
         self._hover.setPen(pg.mkPen(tokens.text, width=1, style=Qt.PenStyle.DotLine))
-        self._guide.setPen(pg.mkPen(tokens.muted, width=1, style=Qt.PenStyle.DashLine))
         self._is_dirty = True
 
     def _repaint_if_dirty(self) -> None:
@@ -299,29 +278,9 @@ class Chart(QWidget):
         return [item.series for item in self._curves.values() if len(item.series)]
 
     def _fit_values(self, extents: list[tuple[float, float]]) -> None:
-        lows = [low for low, _ in extents if math.isfinite(low)]
-        highs = [high for _, high in extents if math.isfinite(high)]
-        if self.spec.guide is not None and not self._is_log:
-            lows.append(self.spec.guide)
-            highs.append(self.spec.guide)
-        if not lows:
-            return
-        low, high = min(lows), max(highs)
-        room = 0.07 * (high - low) or 0.1 * abs(high) or 0.1
-        shown_low, shown_high = self._plot.viewRange()[1]
-        is_inside = shown_low <= low and high <= shown_high
-        if not is_inside or (high - low) < 0.7 * (shown_high - shown_low):
-            self._plot.setYRange(low - room, high + room, padding=0)
-
-    def _place_guide(self, right: float) -> None:
-        if self.spec.guide is None:
-            return
-        can_show = not self._is_log or self.spec.guide > 0
-        height = math.log10(self.spec.guide) if self._is_log and can_show else self.spec.guide
-        self._guide.setVisible(can_show)
-        self._guide_words.setVisible(can_show and bool(self.spec.guide_label))
-        self._guide.setPos(height)
-        self._guide_words.setPos(right, height)
+        wanted = fitting_range(extents, self._plot.viewRange()[1], None if self._is_log else self.spec.guide)
+        if wanted is not None:
+            self._plot.setYRange(*wanted, padding=0)
 
     def _place_markers(self, low: float, high: float) -> None:
         main = next(iter(self._filled()), None)
@@ -336,21 +295,11 @@ class Chart(QWidget):
         return float(main.column(self._axis)[main.nearest("step", step) or 0])
 
     def _lines_at(self, step: float) -> list[ReadoutLine]:
-        lines = [ReadoutLine(self.tr("Step {step}").format(step=place_words(step, "step")), is_strong=True)]
-        has_dots = len(self._curves) > 1
-        for item in self._curves.values():
-            index = item.series.nearest("step", step)
-            if index is None:
-                continue
-            value = float(item.series.column("value")[index])
-            shown = float(item.series.smoothed(slice(index, index + 1))[0]) if item.curve.smooth else value
-            words = f"{item.curve.label} {value_words(shown, self.spec.is_share)}"
-            here = self.tr("(this step {value})").format(value=value_words(value, self.spec.is_share))
-            is_brief = self._is_compact or not item.curve.smooth
-            lines.append(ReadoutLine(words, "" if is_brief else here, item.curve.role if has_dots else ""))
         low, high = self._plot.viewRange()[0]
         marker = self._markers.near(step, (high - low) / 100) if self._axis == "step" else None
-        return [*lines, ReadoutLine("", marker.text)] if marker and marker.text else lines
+        curves = [(item.curve, item.series) for item in self._curves.values()]
+        note = marker.text if marker else ""
+        return lines_at(step, curves, self.spec, is_brief=self._is_compact, note=note)
 
     def _step_at(self, scene: QPointF) -> float | None:
         box = self._plot.getViewBox()

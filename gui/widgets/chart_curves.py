@@ -6,9 +6,8 @@ from PySide6.QtCore import Qt
 
 from gui import theme
 from gui.widgets.chart_series import Array, Axis, Series
-from gui.widgets.chart_spec import Curve
+from gui.widgets.chart_spec import FAINT, Curve
 
-FAINT = 0.42
 SMOOTH_EDGES = 900
 """Points from which the faint line is too dense for smooth edges to be seen; they cost most of the painting."""
 

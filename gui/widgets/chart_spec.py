@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 from engine.job.cards import Chart as ChartOfCard
 
+FAINT = 0.42
+"""How strong the line of the single steps is below its average."""
+
 ROLES = ("accent", "series2", "series3", "series4", "muted")
 
 

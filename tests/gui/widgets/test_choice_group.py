@@ -16,6 +16,7 @@ def group(request):
     made.resize(700, 200)
     made.show()
     made.activateWindow()
+    assert QTest.qWaitForWindowActive(made)
     return made
 
 

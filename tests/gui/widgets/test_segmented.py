@@ -33,6 +33,7 @@ def test_arrow_keys_choose_the_neighbour(segmented):
     heard = []
     segmented.changed.connect(heard.append)
     segmented.activateWindow()
+    assert QTest.qWaitForWindowActive(segmented)
     segmented.button("standard").setFocus()
     QTest.keyClick(segmented.button("standard"), Qt.Key.Key_Right)
     assert segmented.value() == "thorough"

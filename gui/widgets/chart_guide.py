@@ -1,0 +1,41 @@
+"""A horizontal line worth knowing, such as "50 % is guessing", with its words at the right end."""
+
+import math
+
+import pyqtgraph as pg
+from PySide6.QtCore import Qt
+
+from gui import theme
+
+
+class Guide:
+    """The line of one chart; without a value it draws nothing."""
+
+    def __init__(self, plot: pg.PlotItem, value: float | None, words: str) -> None:
+        self.value = value
+        self._words = words
+        self._line = pg.InfiniteLine(value or 0.0, angle=0)
+        self._label = pg.TextItem(anchor=(1, 0))
+        if value is not None:
+            plot.addItem(self._line, ignoreBounds=True)
+            plot.addItem(self._label, ignoreBounds=True)
+        self.dress()
+
+    def dress(self) -> None:
+        """Take the colours of the theme."""
+        tokens = theme.current()
+        self._line.setPen(pg.mkPen(tokens.muted, width=1, style=Qt.PenStyle.DashLine))
+        self._label.setText(self._words, color=theme.colour(tokens.muted))
+        self._label.setFont(theme.font(11))
+        self._label.fill = pg.mkBrush(theme.colour(tokens.card, 0.85))
+
+    def place(self, right: float, is_log: bool) -> None:
+        """Move the words to the right end of the view; a logarithmic axis has no place for zero and below."""
+        if self.value is None:
+            return
+        can_show = not is_log or self.value > 0
+        height = math.log10(self.value) if is_log and can_show else self.value
+        self._line.setVisible(can_show)
+        self._label.setVisible(can_show and bool(self._words))
+        self._line.setPos(height)
+        self._label.setPos(right, height)
