@@ -10,7 +10,7 @@ EXPORTS: dict[str, ExportCard] = {
             "One complete model",
             "Works on its own. The adapter is built in.",
             {
-                "auto": "As the model",
+                "auto": "Automatic",
                 "bfloat16": "16-bit (bfloat16)",
                 "float16": "16-bit (float16)",
                 "float32": "32-bit",

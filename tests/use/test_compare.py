@@ -1,0 +1,117 @@
+import shutil
+import threading
+import time
+
+import pytest
+
+from engine.job.channel import Desk, append, events_of
+from engine.job.commands import Ask, Cancel, Stop
+from engine.job.errors import JobError, StoppedError
+from engine.job.events import Answered, Loaded, Piece, Ready, Remark
+from engine.job.tasks import ChatTask
+from engine.use.compare import chat
+
+
+def ask(number, prompt="how are you?", **changes):
+    return Ask(prompt=prompt, prompt_number=number, max_new_tokens=changes.pop("tokens", 12), **changes)
+
+
+def answers(folder):
+    return [event for event in events_of(folder) if isinstance(event, Answered)]
+
+
+def test_every_column_answers_every_question_in_turn(base, run, tmp_path):
+    for number in (0, 1):
+        append(tmp_path, ask(number))
+    chat(ChatTask(models=(str(base), str(run)), stay=False), Desk(tmp_path))
+    events = events_of(tmp_path)
+    loaded = [event for event in events if isinstance(event, Loaded)]
+    assert [event.weights for event in loaded] == ["Base weights, no adapter", "Adapter from step 7"]
+    assert [(event.prompt, event.column) for event in answers(tmp_path)] == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    first, tuned = answers(tmp_path)[:2]
+    assert first.text != tuned.text
+    assert isinstance(events[-1], Ready)
+
+
+def test_the_pieces_of_an_answer_are_its_text(base, tmp_path):
+    append(tmp_path, ask(0, tokens=40, temperature=1.5))
+    chat(ChatTask(models=(str(base),), stay=False), Desk(tmp_path))
+    pieces = [event.text for event in events_of(tmp_path) if isinstance(event, Piece)]
+    assert "".join(pieces) == answers(tmp_path)[0].text
+
+
+def test_the_same_seed_gives_the_same_answer_in_two_sessions(base, tmp_path):
+    texts = []
+    for name in ("one", "two"):
+        folder = tmp_path / name
+        folder.mkdir()
+        append(folder, ask(0, temperature=1.0, seed=3))
+        append(folder, ask(1, temperature=1.0, seed=4))
+        chat(ChatTask(models=(str(base),), stay=False), Desk(folder))
+        texts.append([event.text for event in answers(folder)])
+    assert texts[0] == texts[1]
+    assert texts[0][0] != texts[0][1]
+
+
+def test_a_prompt_that_is_too_long_is_told_and_the_next_one_answered(base, tmp_path):
+    append(tmp_path, ask(0, "hello " * 400))
+    append(tmp_path, ask(1))
+    chat(ChatTask(models=(str(base),), stay=False), Desk(tmp_path))
+    (remark,) = [event for event in events_of(tmp_path) if isinstance(event, Remark)]
+    assert "takes at most 128" in remark.title
+    assert [(event.prompt, event.tokens > 0) for event in answers(tmp_path)] == [(0, False), (1, True)]
+
+
+def test_it_waits_for_questions_until_it_is_cancelled(base, tmp_path):
+    worker = threading.Thread(target=chat, args=(ChatTask(models=(str(base),)), Desk(tmp_path)))
+    worker.start()
+    wait_for(lambda: any(isinstance(event, Ready) for event in events_of(tmp_path)))
+    append(tmp_path, ask(0))
+    wait_for(lambda: answers(tmp_path))
+    append(tmp_path, Cancel())
+    worker.join(10)
+    assert not worker.is_alive()
+
+
+def test_stop_ends_the_answer_in_hand_and_forgets_the_questions_before_it(base, tmp_path):
+    desk = Desk(tmp_path)
+    worker = threading.Thread(target=chat, args=(ChatTask(models=(str(base),)), desk))
+    worker.start()
+    wait_for(lambda: any(isinstance(event, Ready) for event in events_of(tmp_path)))
+    append(tmp_path, ask(0))
+    append(tmp_path, Stop())
+    append(tmp_path, ask(1))
+    wait_for(lambda: any(event.prompt == 1 for event in answers(tmp_path)))
+    append(tmp_path, Cancel())
+    worker.join(10)
+    assert answers(tmp_path)[-1].tokens == 12
+
+
+def test_a_cancel_before_the_models_are_loaded_ends_it(base, tmp_path):
+    append(tmp_path, Cancel())
+    with pytest.raises(StoppedError):
+        chat(ChatTask(models=(str(base),)), Desk(tmp_path))
+
+
+def test_it_ends_when_nobody_asks_any_more_or_its_folder_is_gone(base, tmp_path):
+    chat(ChatTask(models=(str(base),)), Desk(tmp_path), idle_seconds=0.1)
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    worker = threading.Thread(target=chat, args=(ChatTask(models=(str(base),)), Desk(folder)))
+    worker.start()
+    wait_for(lambda: any(isinstance(event, Ready) for event in events_of(folder)))
+    shutil.rmtree(folder)
+    worker.join(10)
+    assert not worker.is_alive()
+
+
+def test_a_comparison_without_models_is_refused(tmp_path):
+    with pytest.raises(JobError, match=r"chat\.models"):
+        chat(ChatTask(), Desk(tmp_path))
+
+
+def wait_for(is_so, seconds=20.0):
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
