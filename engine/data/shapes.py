@@ -14,6 +14,7 @@ from engine.job.errors import DataError
 EMPTY_ANSWER = "empty answer"
 NO_ANSWER = "no answer"
 EMPTY_PROMPT = "empty prompt"
+NO_PROMPT = "no prompt"
 EMPTY_TEXT = "empty text"
 ONE_SIDED = "only one of the two answers"
 IDENTICAL = "identical answers"
@@ -64,7 +65,7 @@ def assign(shape: Shape, columns: Sequence[str], chosen: Mapping[str, str]) -> d
 def evidence(shape: Shape, found: Mapping[str, str], records: Sequence[Mapping[str, object]]) -> str:
     """One sentence that tells why the file was taken for this shape."""
     columns = [found[role] for role in shape.needed]
-    full = sum(all(record.get(column) is not None for column in columns) for record in records)
+    full = sum(all(record.get(column) not in (None, "", []) for column in columns) for record in records)
     things = [
         _thing(role, found[role]) for role in shape.roles if role in found and role in _SHOWN[shape.kind]
     ]
@@ -113,7 +114,7 @@ def preference_row(number: int, values: Values) -> Row:
         asked = prompt
     shared, good, bad = _separated(asked, good, bad)
     if not any(m.content.strip() for m in shared if m.role != "system"):
-        raise UnusableRowError(EMPTY_PROMPT if "prompt" in values.columns else OTHER_PROMPTS)
+        raise UnusableRowError(EMPTY_PROMPT if "prompt" in values.columns else NO_PROMPT)
     head = () if any(m.role == "system" for m in shared) else _system(values)
     if [m.content.strip() for m in good] == [m.content.strip() for m in bad]:
         raise UnusableRowError(IDENTICAL)

@@ -1,0 +1,263 @@
+import pytest
+
+from engine.data.dataset import open_rows
+from engine.data.rows import Conversation, Message, Preference, Text
+from engine.job.errors import DataError
+from engine.job.sections import DataSource
+from tests.data.writing import KINDS, write
+
+
+def user(text):
+    return Message("user", text)
+
+
+def assistant(text):
+    return Message("assistant", text)
+
+
+def system(text):
+    return Message("system", text)
+
+
+TURNS = (user("Hi, «you»"), assistant("Hello\nthere"), user("Bye"), assistant("Bye, now"))
+MESSAGES = [{"role": m.role, "content": m.content} for m in TURNS]
+SHAREGPT = [{"from": "human" if m.role == "user" else "gpt", "value": m.content} for m in TURNS]
+PROMPT = [{"role": "user", "content": "Q"}]
+GOOD, BAD = [{"role": "assistant", "content": "yes"}], [{"role": "assistant", "content": "no"}]
+PAIR = Preference(1, (user("Q"),), (assistant("yes"),), (assistant("no"),))
+HH = "\n\nHuman: Hi\n\nAssistant: Hello\n\nHuman: Q\n\nAssistant: "
+
+SHAPES = {
+    "alpaca": (
+        {"instruction": "Add", "input": "1, 2", "output": "3"},
+        Conversation(1, (user("Add\n\n1, 2"), assistant("3"))),
+    ),
+    "alpaca without input": (
+        {"instruction": "Say hi", "input": "", "output": "hi"},
+        Conversation(1, (user("Say hi"), assistant("hi"))),
+    ),
+    "instruction and response": (
+        {"instruction": "Say hi", "response": "hi"},
+        Conversation(1, (user("Say hi"), assistant("hi"))),
+    ),
+    "dolly": (
+        {"instruction": "Who?", "context": "Ann wrote it.", "response": "Ann", "category": "qa"},
+        Conversation(1, (user("Who?\n\nAnn wrote it."), assistant("Ann"))),
+    ),
+    "prompt and completion": (
+        {"prompt": "Q", "completion": "A"},
+        Conversation(1, (user("Q"), assistant("A"))),
+    ),
+    "prompt and response with system": (
+        {"system": "Be kind", "prompt": "Q", "response": "A"},
+        Conversation(1, (system("Be kind"), user("Q"), assistant("A"))),
+    ),
+    "question and answer": ({"question": "Q", "answer": "A"}, Conversation(1, (user("Q"), assistant("A")))),
+    "inputs and targets": ({"inputs": "Q", "targets": "A"}, Conversation(1, (user("Q"), assistant("A")))),
+    "upper case": ({"Question": "Q", "Answer": "A"}, Conversation(1, (user("Q"), assistant("A")))),
+    "messages": ({"messages": MESSAGES}, Conversation(1, TURNS)),
+    "sharegpt": ({"conversations": SHAREGPT}, Conversation(1, TURNS)),
+    "messages with a system column": (
+        {"system": "Be kind", "messages": MESSAGES},
+        Conversation(1, (system("Be kind"), *TURNS)),
+    ),
+    "prompt and completion as messages": (
+        {"prompt": PROMPT, "completion": GOOD},
+        Conversation(1, (user("Q"), assistant("yes"))),
+    ),
+    "text": ({"text": "Once upon\na time"}, Text(1, "Once upon\na time")),
+    "pair": ({"prompt": "Q", "chosen": "yes", "rejected": "no"}, PAIR),
+    "pair as messages": ({"prompt": PROMPT, "chosen": GOOD, "rejected": BAD}, PAIR),
+    "pair with implicit prompt": ({"chosen": PROMPT + GOOD, "rejected": PROMPT + BAD}, PAIR),
+    "ultrafeedback": ({"prompt": "Q", "chosen": PROMPT + GOOD, "rejected": PROMPT + BAD}, PAIR),
+    "orca pair": (
+        {"system": "Be kind", "question": "Q", "chosen": "yes", "rejected": "no"},
+        Preference(1, (system("Be kind"), user("Q")), (assistant("yes"),), (assistant("no"),)),
+    ),
+    "argilla pair": ({"input": "Q", "chosen": "yes", "rejected": "no"}, PAIR),
+    "instruction, input and pair": (
+        {"instruction": "Q", "input": "x", "chosen": "yes", "rejected": "no"},
+        Preference(1, (user("Q\n\nx"),), (assistant("yes"),), (assistant("no"),)),
+    ),
+    "transcripts": (
+        {"chosen": HH + "Yes please", "rejected": HH + "Yes, no"},
+        Preference(
+            1,
+            (user("Hi"), assistant("Hello"), user("Q")),
+            (assistant("Yes please"),),
+            (assistant("Yes, no"),),
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", SHAPES)
+def test_every_shape_reads_the_same_from_every_kind_of_file(tmp_path, name, kind):
+    record, row = SHAPES[name]
+    path = write(tmp_path / f"data{kind}", [record, record])
+    found = open_rows([DataSource(path=str(path))])
+    assert found.rows[0] == row
+    assert found.rows[1].number == 2
+    assert found.columns == tuple(record)
+    assert found.duplicates == 1
+    assert not found.skipped
+
+
+def test_llama_factory_pairs_have_a_conversation_and_single_messages(tmp_path):
+    record = {
+        "conversations": [{"from": "human", "value": "Q"}],
+        "chosen": {"from": "gpt", "value": "yes"},
+        "rejected": {"from": "gpt", "value": "no"},
+    }
+    path = write(tmp_path / "a.json", [record])
+    assert open_rows([DataSource(path=str(path))]).rows == [PAIR]
+
+
+def test_history_becomes_earlier_turns(tmp_path):
+    record = {"instruction": "Bye", "output": "Bye, now", "history": [["Hi, «you»", "Hello\nthere"]]}
+    path = write(tmp_path / "a.jsonl", [record])
+    assert open_rows([DataSource(path=str(path))]).rows == [Conversation(1, TURNS)]
+
+
+def test_text_parts_of_a_message_are_joined(tmp_path):
+    parts = [{"type": "text", "text": "Hel"}, {"type": "text", "text": "lo"}]
+    record = {"messages": [{"role": "user", "content": parts}, {"role": "assistant", "content": "Hi"}]}
+    path = write(tmp_path / "a.jsonl", [record])
+    assert open_rows([DataSource(path=str(path))]).rows[0].messages[0] == user("Hello")
+
+
+def test_what_stands_after_the_last_answer_is_left_out(tmp_path):
+    path = write(tmp_path / "a.jsonl", [{"messages": [*MESSAGES, {"role": "user", "content": "?"}]}])
+    assert open_rows([DataSource(path=str(path))]).rows == [Conversation(1, TURNS)]
+
+
+def test_columns_with_unusual_names_are_mapped_to_roles(tmp_path):
+    path = write(tmp_path / "a.csv", [{"frage": "Q", "antwort": "A", "sprache": "de"}])
+    source = DataSource(path=str(path), columns={"prompt": "frage", "answer": "antwort"})
+    found = open_rows([source])
+    assert found.rows == [Conversation(1, (user("Q"), assistant("A")))]
+    assert found.roles == {"prompt": "frage", "answer": "antwort"}
+    assert found.evidence == "The one row has a frage and an antwort."
+
+
+def test_a_chosen_column_stands_before_a_usual_one(tmp_path):
+    path = write(tmp_path / "a.jsonl", [{"prompt": "Q", "response": "A", "better": "B"}])
+    found = open_rows([DataSource(path=str(path), columns={"answer": "better"})])
+    assert found.rows[0].messages[1] == assistant("B")
+
+
+@pytest.mark.parametrize(
+    ("record", "sentence"),
+    [
+        ({"instruction": "a", "response": "b"}, "All 3 rows have an instruction and a response."),
+        ({"messages": MESSAGES}, "All 3 rows have a list of messages."),
+        (
+            {"prompt": "a", "chosen": "b", "rejected": "c"},
+            "All 3 rows have a prompt, a chosen answer and a rejected answer.",
+        ),
+        ({"text": "a"}, "All 3 rows have a text."),
+    ],
+)
+def test_the_evidence_is_a_sentence(tmp_path, record, sentence):
+    path = write(tmp_path / "a.jsonl", [record] * 3)
+    assert open_rows([DataSource(path=str(path))]).evidence == sentence
+
+
+@pytest.mark.parametrize(
+    ("record", "reason"),
+    [
+        ({"prompt": "a", "completion": ""}, "empty answer"),
+        ({"prompt": "a", "completion": None}, "empty answer"),
+        ({"prompt": " ", "completion": "b"}, "empty prompt"),
+        ({"messages": [{"role": "user", "content": "a"}]}, "no answer"),
+        ({"messages": []}, "no answer"),
+        ({"messages": [*MESSAGES, {"role": "assistant", "content": " "}]}, "empty answer"),
+        ({"text": " \n"}, "empty text"),
+        ({"prompt": "a", "chosen": "b", "rejected": ""}, "only one of the two answers"),
+        ({"prompt": "a", "chosen": None, "rejected": "c"}, "only one of the two answers"),
+        ({"prompt": "a", "chosen": "", "rejected": ""}, "no answer"),
+        ({"prompt": "a", "chosen": "b", "rejected": "b"}, "identical answers"),
+        ({"prompt": "a", "chosen": "b", "rejected": "b "}, "identical answers"),
+        ({"chosen": PROMPT + GOOD, "rejected": PROMPT + GOOD}, "identical answers"),
+    ],
+)
+def test_a_row_with_nothing_to_learn_is_skipped_and_counted_with_its_number(tmp_path, record, reason):
+    good = next(r for r, _ in SHAPES.values() if set(r) == set(record))
+    good = (
+        {"chosen": PROMPT + GOOD, "rejected": PROMPT + BAD} if set(record) == {"chosen", "rejected"} else good
+    )
+    path = write(tmp_path / "a.jsonl", [good, record, good, record])
+    found = open_rows([DataSource(path=str(path))])
+    assert found.skipped == {reason: [2, 4]}
+    assert [row.number for row in found.rows] == [1, 3]
+    assert found.total == 4
+
+
+def refusal(path, **source):
+    with pytest.raises(DataError) as caught:
+        open_rows([DataSource(path=str(path), **source)])
+    return str(caught.value)
+
+
+def test_a_missing_field_is_named_with_those_that_are_there(tmp_path):
+    records = [{"prompt": "a", "chosen": "b", "rejected": "c"}, {"prompt": "a", "chosen": "b"}]
+    words = refusal(write(tmp_path / "a.jsonl", records))
+    assert "Row 2 (line 2) of 'a.jsonl' has no 'rejected'; it has 'prompt', 'chosen'." in words
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [(4, "the number 4"), (["x"], "a text"), (True, "true or false"), ({"a": "b"}, "no 'role'")],
+)
+def test_a_field_of_another_type_is_named_with_what_it_is(tmp_path, value, words):
+    path = write(
+        tmp_path / "a.jsonl", [{"prompt": "a", "completion": "b"}, {"prompt": "a", "completion": value}]
+    )
+    said = refusal(path)
+    assert "Row 2 (line 2) of 'a.jsonl'" in said
+    assert "'completion'" in said
+    assert words in said
+
+
+def test_unknown_columns_are_listed(tmp_path):
+    path = write(tmp_path / "a.csv", [{"frage": "Q", "antwort": "A"}])
+    assert "'a.csv' has 'frage', 'antwort', from which no kind of rows can be recognised." in refusal(path)
+
+
+def test_a_wanted_shape_tells_which_column_is_missing(tmp_path):
+    path = write(tmp_path / "a.jsonl", [{"prompt": "Q", "completion": "A"}])
+    assert "no column for 'chosen', 'rejected'; it has 'prompt', 'completion'" in refusal(
+        path, shape="preference"
+    )
+
+
+def test_a_mapped_column_must_exist(tmp_path):
+    path = write(tmp_path / "a.jsonl", [{"prompt": "Q", "completion": "A"}])
+    assert "no column 'antwort'" in refusal(path, columns={"answer": "antwort"})
+
+
+def test_an_unknown_role_is_refused(tmp_path):
+    path = write(tmp_path / "a.jsonl", [{"prompt": "Q", "completion": "A"}])
+    assert "'reply' in 'columns' is not a role" in refusal(path, columns={"reply": "completion"})
+
+
+def test_a_message_of_an_unknown_role_is_refused(tmp_path):
+    odd = [{"role": "user", "content": "a"}, {"role": "narrator", "content": "b"}]
+    said = refusal(write(tmp_path / "a.jsonl", [{"messages": odd}]))
+    assert "Row 1 (line 1) of 'a.jsonl': message 2 in 'messages' has the unknown role 'narrator'." in said
+
+
+def test_a_picture_in_a_message_is_refused(tmp_path):
+    odd = [
+        {"role": "user", "content": [{"type": "image", "url": "x"}]},
+        {"role": "assistant", "content": "b"},
+    ]
+    assert "message 1 in 'messages' holds a list, not a text" in refusal(
+        write(tmp_path / "a.jsonl", [{"messages": odd}])
+    )
+
+
+def test_pairs_without_any_prompt_are_not_guessed_at(tmp_path):
+    path = write(tmp_path / "a.jsonl", [{"chosen": "Yes please", "rejected": "Yes, no"}])
+    assert "No row of 'a.jsonl' can be used" in refusal(path)
