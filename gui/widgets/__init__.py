@@ -49,5 +49,12 @@ skeleton        Skeleton(rows)
 select          Select([(value, label)], current, name, tone): changed(str), value, set_value, set_options
 form            Form([*fields_of(TrainSection, "train")]): changed(key, value), set_values(values, base), values,
                 set_error, changed_keys, groups, show_only(keys), set_filter(words), reset_all
-chart           Chart(spec), ChartGrid(specs), see its module text; chart_series is its numpy part
+chart_spec      Curve(key, label, role, smooth, dashed), ChartSpec(key, title, curves, hint, ...), validation_curve(label),
+                spec_of(chart of a card, validation_label), overlay_spec(key, title, [(run, name)])
+chart           Chart(spec, compact): add(key, step, value, tokens, seconds), add_marker(Marker), clear, set_smoothing,
+                set_logarithmic, set_axis("step"|"tokens"|"seconds"), show_all, export(path); step_clicked(int)
+chart_grid      ChartGrid(specs, columns): the same calls for one chart or several that zoom and read out together
+chart_markers   Marker(step, text, tone)
+chart_toolbar   ChartToolbar(smoothing, with_axis): drive(chart or grid, ...), failed(str), saved(Path); no pyqtgraph
+chart_series    the numpy part: buffers, running average, thinning
 """
