@@ -45,6 +45,16 @@ class Chart:
 
 
 @dataclass(frozen=True)
+class Family:
+    """Methods that learn from the same kind of rows: what a person chooses first."""
+
+    kind: str
+    title: str
+    subtitle: str
+    help: str
+
+
+@dataclass(frozen=True)
 class MethodCard:
     """A way to learn. `code` is resolved in the worker only ("module:function")."""
 

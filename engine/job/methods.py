@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from engine.job.cards import Chart, Line, MethodCard, Paper
+from engine.job.cards import Chart, Family, Line, MethodCard, Paper
 from engine.job.settings import setting
 
 
@@ -106,6 +106,27 @@ _PREFERENCE_CHARTS = (
     _LOSS,
 )
 _DPO_PAPER = Paper("Rafailov et al. 2023", "https://arxiv.org/abs/2305.18290")
+
+FAMILIES: dict[str, Family] = {
+    family.kind: family
+    for family in (
+        Family(
+            "instruction",
+            "Follow instructions",
+            "Instruction tuning",
+            "Learns to answer the way your examples do.",
+        ),
+        Family(
+            "preference",
+            "Prefer better answers",
+            "Preference",
+            "Learns which of two answers is the better one.",
+        ),
+        Family(
+            "pretraining", "Read plain text", "Continued pretraining", "Learns the language of your texts."
+        ),
+    )
+}
 
 METHODS: dict[str, MethodCard] = {
     card.kind: card

@@ -23,7 +23,7 @@ from gui.pages.data_shape import ShapeCard
 from gui.pages.data_tokens import TokensCard
 from gui.pages.page import Page
 from gui.state.app_state import AppState
-from gui.state.inspection import InspectionState, with_column
+from gui.state.inspection import with_column
 from gui.state.words import count_words, data_words, size_words
 from gui.widgets.buttons import Button
 from gui.widgets.drop_zone import DropZone
@@ -41,7 +41,7 @@ class DataPage(Page):
 
     def __init__(self, state: AppState) -> None:
         super().__init__(state, "Data", "", HELP)
-        self.inspection = InspectionState(state, self)
+        self.inspection = state.inspection
         self._add_buttons()
         self.stack = QStackedWidget()
         self.drop = self._drop_view()

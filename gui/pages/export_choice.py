@@ -14,7 +14,6 @@ from gui.widgets.choice_group import ChoiceGroup
 from gui.widgets.key_values import KeyValues
 from gui.widgets.labels import Label, Line, TermLabel
 from gui.widgets.radio_row import RadioRow
-from gui.widgets.segmented import Segmented
 from gui.widgets.select import Select
 from gui.widgets.switch import Switch
 
@@ -75,7 +74,7 @@ class ExportChoice(Card):
             widget.setEnabled(not is_running)
 
     def _add_options(self) -> None:
-        self.types = Segmented([("auto", "")], "auto", self.tr("Precision"))
+        self.types = Select([("auto", "")], "auto", self.tr("Precision"))
         self.types.changed.connect(lambda value: self._export.choose(type=value))
         self.types_row = self._row(self.tr("Precision"), self.tr("type"), self.types)
         sizes = [(size, f"{size} GB") for size in SHARDS]

@@ -117,9 +117,10 @@ class ExportReceipt(Card):
             self.title.setText(export.phase or self.tr("Starting the engine"))
             self.words.setText(progress.title if progress else self.tr("This takes a moment."))
             if progress is not None and progress.total:
+                self.bar.set_busy(False)
                 self.bar.set_fraction(progress.done / progress.total)
             else:
-                self.bar.set_busy()
+                self.bar.set_busy(True)
             self.icon.set_icon("package", "accent")
         elif export.status == "done":
             took = self.tr("It took {seconds} seconds.").format(seconds=round(export.seconds))

@@ -14,7 +14,7 @@ from gui.pages.page import Page
 from gui.pages.runs_details import RunsDetails
 from gui.state.app_state import AppState, has_checkpoints
 from gui.state.runs import RunRow, RunsState
-from gui.state.words import number_words
+from gui.state.words import method_words, number_words
 from gui.widgets.buttons import Button, IconButton
 from gui.widgets.card import Card
 from gui.widgets.empty_state import EmptyState
@@ -282,7 +282,7 @@ def _table_row(row: RunRow) -> TableRow:
         key=str(row.folder),
         name=record.name,
         model=record.model,
-        method=record.method,
+        method=method_words(row.job) if row.job else record.method,
         when=_when(record.created),
         points=tuple(row.curves.spark()),
         best=number_words(record.best_loss),

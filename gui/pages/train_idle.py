@@ -49,7 +49,7 @@ class TrainIdle(QWidget):
             self.name.setText(job.name)
         self.name.setPlaceholderText(data_words(job) or self.tr("A name for this run"))
         self._refresh_checks(job, missing)
-        self._refresh_costs(costs_of(job, self.state.machine.now, self.state.row_stats))
+        self._refresh_costs(costs_of(job, self.state.machine.now, self.state.inspection.stats))
         is_queued = self.state.run is not None and self.state.run.is_active
         self.start_button.set_label(
             self.tr("Start when the present run ends") if is_queued else self.start_words

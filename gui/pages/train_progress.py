@@ -65,6 +65,7 @@ class ProgressCard(Card):
             )
         )
         self.epoch.setText(self._epoch_words(step.epoch))
+        self.bar.set_busy(False)
         self.bar.set_fraction(run.share_done)
         self.bar.set_tone("bad" if run.failure else "accent")
         took = time_words(run.seconds_so_far)
@@ -104,9 +105,10 @@ class ProgressCard(Card):
     def _show_early_progress(self) -> None:
         progress = self._run.progress
         if progress is not None and progress.total:
+            self.bar.set_busy(False)
             self.bar.set_fraction(progress.done / progress.total)
         elif self._run.is_active:
-            self.bar.set_busy()
+            self.bar.set_busy(True)
         else:
             self.bar.set_fraction(0.0)
 

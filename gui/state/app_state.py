@@ -13,7 +13,6 @@ from engine.job.events import Event
 from engine.job.job import require_data
 from engine.job.record import ENDED, update_record
 from engine.job.sections import DataSource
-from engine.library.estimate import RowStats
 from engine.library.example import example_job
 from engine.library.folders import home
 from engine.library.models import check_model, locate_model
@@ -21,6 +20,7 @@ from engine.library.preferences import Preferences, read_preferences, write_pref
 from engine.library.runs import create_run, is_alive, list_runs, settle
 from gui.engine_thread import EngineThread
 from gui.state.draft import Draft
+from gui.state.inspection import InspectionState
 from gui.state.live_run import LiveRun
 from gui.state.machine import MachineState
 
@@ -53,7 +53,7 @@ class AppState(QObject):
         self.engine = EngineThread(self)
         self.engine.events.connect(self._take_events)
         self.engine.start()
-        self.row_stats: RowStats | None = None
+        self.inspection = InspectionState(self.engine, self.draft, self)
         self.run: LiveRun | None = None
         self.queue: list[Path] = []
 

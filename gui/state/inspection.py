@@ -10,8 +10,10 @@ from engine.job.events import Event, Failed, Inspected, Lost, Phase, Progress, R
 from engine.job.job import Job
 from engine.job.sections import DataSource
 from engine.job.tasks import InspectTask
-from gui.state.app_state import AppState
+from engine.library.estimate import RowStats
+from gui.engine_thread import EngineThread
 from gui.state.costs import stats_of
+from gui.state.draft import Draft
 from gui.state.task import EngineTask
 
 WAIT_MILLISECONDS = 250
@@ -26,10 +28,11 @@ class InspectionState(QObject):
     rows_arrived = Signal()
     row_shown = Signal(object)
 
-    def __init__(self, state: AppState, parent: QObject | None = None) -> None:
+    def __init__(self, engine: EngineThread, draft: Draft, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._state = state
-        self._task = EngineTask(state.engine, self)
+        self._draft = draft
+        self.stats: RowStats | None = None
+        self._task = EngineTask(engine, self)
         self._task.event.connect(self._take)
         self._task.refused.connect(self._fail)
         self._timer = QTimer(self, singleShot=True, interval=WAIT_MILLISECONDS)
@@ -37,7 +40,7 @@ class InspectionState(QObject):
         self._inspected_job: Job | None = None
         self.is_shown = False
         self._clear()
-        state.draft.changed.connect(self._follow_draft)
+        draft.changed.connect(self._follow_draft)
 
     def show(self) -> None:
         """The page came into view: read the data unless it was read already."""
@@ -97,7 +100,7 @@ class InspectionState(QObject):
         self._asked: set[int] = set()
 
     def _follow_draft(self) -> None:
-        if self._needs_reading(self._state.draft.job) and self.is_shown:
+        if self._needs_reading(self._draft.job) and self.is_shown:
             self._timer.start()
 
     def _needs_reading(self, job: Job) -> bool:
@@ -109,11 +112,11 @@ class InspectionState(QObject):
         return not is_same or old.method.kind != job.method.kind
 
     def _start(self) -> None:
-        job = self._state.draft.job
+        job = self._draft.job
         self._inspected_job = job
         self._task.close()
         self._clear()
-        self._state.row_stats = None
+        self.stats = None
         if job.data:
             self.phase = "Reading the rows"
             self._task.start(InspectTask(job), f"Inspect {Path(job.data[0].path).name}")
@@ -133,7 +136,7 @@ class InspectionState(QObject):
                 self.total = event.rows if not self.search else self.total
                 if event.is_complete:
                     self.phase, self.progress = "", None
-                    self._state.row_stats = stats_of(event)
+                    self.stats = stats_of(event)
                 if is_first:
                     self.select(0)
                     self.rows_arrived.emit()

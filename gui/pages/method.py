@@ -1,0 +1,137 @@
+"""Method: what should it learn, which part changes, how long and how strongly; everything else under Advanced."""
+
+from pathlib import Path
+
+from PySide6.QtWidgets import QFileDialog, QScrollArea, QVBoxLayout, QWidget
+
+from engine.job.errors import EngineError
+from engine.job.job import with_kind
+from gui.pages.method_advanced import AdvancedCard
+from gui.pages.method_cards import AdapterCards, LossCards, TaskCards
+from gui.pages.method_simple import SimpleCard
+from gui.pages.method_strip import EstimateStrip
+from gui.pages.page import Page
+from gui.state.app_state import AppState
+from gui.state.costs import Costs, costs_of
+from gui.state.presets import load_preset, save_preset
+from gui.state.words import data_words, model_words, size_words
+from gui.widgets.buttons import Button
+from gui.widgets.look import set_look
+
+HELP = (
+    "The task follows from your data. LoRA trains a small adapter beside the model and is right for most runs. "
+    "The strip below shows what your choice will need; every edit changes it at once."
+)
+
+
+class MethodPage(Page):
+    """Wires cards, simple choices, the generated form and the estimate to the draft."""
+
+    def __init__(self, state: AppState) -> None:
+        super().__init__(state, "Method", "", HELP)
+        self._add_buttons()
+        self.tasks = TaskCards()
+        self.losses = LossCards()
+        self.adapters = AdapterCards()
+        self.simple = SimpleCard(state)
+        self.advanced = AdvancedCard(state.draft)
+        self.strip = EstimateStrip()
+        self.body.addWidget(self._scrolled(), 1)
+        self.body.addWidget(self.strip)
+        self._connect()
+
+    def entered(self) -> None:
+        """Follow the draft and its data."""
+        self.state.inspection.show()
+        self._refresh()
+
+    def left(self) -> None:
+        """Nothing new is read while another page is open."""
+        self.state.inspection.hide()
+
+    def _add_buttons(self) -> None:
+        self.load_button = Button(self.tr("Load preset…"), "secondary", "folder-open")
+        self.save_button = Button(self.tr("Save preset…"), "secondary", "save")
+        self.header.add_button(self.load_button)
+        self.header.add_button(self.save_button)
+        self.load_button.clicked.connect(self._load)
+        self.save_button.clicked.connect(self._save)
+
+    def _scrolled(self) -> QScrollArea:
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        inner = QWidget()
+        set_look(inner, role="scrolled")
+        layout = QVBoxLayout(inner)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(14)
+        for widget in (self.tasks, self.losses, self.adapters, self.simple, self.advanced):
+            layout.addWidget(widget)
+        layout.addStretch(1)
+        area.setWidget(inner)
+        return area
+
+    def _connect(self) -> None:
+        state = self.state
+        self.tasks.chosen.connect(self._choose_method)
+        self.losses.chosen.connect(self._choose_method)
+        self.adapters.chosen.connect(lambda kind: state.draft.set_kind("adapter", kind))
+        self.strip.next_asked.connect(lambda: state.navigate.emit("train"))
+        state.draft.changed.connect(self._refresh)
+        state.inspection.changed.connect(self._refresh)
+        state.machine.changed.connect(self._refresh_costs)
+
+    def _choose_method(self, kind: str) -> None:
+        if kind != self.state.draft.job.method.kind:
+            self.state.draft.set_kind("method", kind)
+
+    def _refresh(self) -> None:
+        if not self.isVisibleTo(self.window()):
+            return
+        job = self.state.draft.job
+        found = self.state.inspection.inspected
+        rows = f", {found.rows} rows" if found else ""
+        learns = self.tr("{model} learns from {data}{rows}.")
+        subtitle = learns.format(model=model_words(job), data=data_words(job), rows=rows)
+        self.header.set_subtitle(subtitle if job.data else self.tr("How the model will learn."))
+        self.tasks.fill(job, found.rows_kind if found else "")
+        self.losses.fill(job)
+        self.advanced.refresh()
+        self._refresh_costs()
+
+    def _refresh_costs(self) -> None:
+        if not self.isVisibleTo(self.window()):
+            return
+        job, machine, rows = self.state.draft.job, self.state.machine.now, self.state.inspection.stats
+        costs = costs_of(job, machine, rows)
+        full = costs_of(with_kind(job, "adapter", "full"), machine, rows)
+        self.adapters.fill(job, self._blocked(full))
+        self.simple.fill(job, costs)
+        self.strip.fill(costs)
+
+    def _blocked(self, full: Costs | None) -> dict[str, str]:
+        if full is None or full.estimate.fits:
+            return {}
+        words = self.tr("Needs {need}, {free} free.")
+        need, free = size_words(full.estimate.total), size_words(full.estimate.free)
+        return {"full": words.format(need=need, free=free)}
+
+    def _load(self) -> None:
+        name, _ = QFileDialog.getOpenFileName(self, self.tr("Load a preset"), "", "TOML (*.toml)")
+        if not name:
+            return
+        try:
+            self.state.draft.replace(load_preset(self.state.draft.job, Path(name)))
+        except EngineError as error:
+            self.state.notice.emit("error", error.title, error.advice)
+
+    def _save(self) -> None:
+        name, _ = QFileDialog.getSaveFileName(self, self.tr("Save as preset"), "preset.toml", "TOML (*.toml)")
+        if not name:
+            return
+        try:
+            save_preset(self.state.draft.job, Path(name))
+        except EngineError as error:
+            self.state.notice.emit("error", error.title, error.advice)
+            return
+        self.state.notice.emit("success", self.tr("Saved {name}.").format(name=Path(name).name), "")

@@ -1,0 +1,158 @@
+"""Advanced: every field of the chosen cards and of the run's sections, generated from the settings."""
+
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+
+from engine.job.errors import JobError
+from engine.job.job import CARD_SECTIONS, Job, with_value
+from engine.job.sections import DeviceSection, RowsSection, SavingSection, TrainSection, WatchSection
+from gui.state.draft import Draft
+from gui.widgets.badge import Badge
+from gui.widgets.buttons import Button, IconButton
+from gui.widgets.card import Card
+from gui.widgets.form import Form, fields_of
+from gui.widgets.labels import Label, Line
+from gui.widgets.search_field import SearchField
+from gui.widgets.segmented import Segmented
+
+SECTIONS = {
+    "train": TrainSection,
+    "rows": RowsSection,
+    "saving": SavingSection,
+    "watch": WatchSection,
+    "device": DeviceSection,
+}
+TABS = ("Steps", "Optimizer", "Method", "LoRA", "Text", "Precision", "Checking and saving")
+
+
+class AdvancedCard(Card):
+    """Folded at first. The form is made anew when another card is chosen."""
+
+    def __init__(self, draft: Draft, parent: QWidget | None = None) -> None:
+        super().__init__(parent=parent, padding=16)
+        self._draft = draft
+        self._kinds: tuple[str, ...] = ()
+        self.form: Form | None = None
+        self.body.addLayout(self._top())
+        self.inner = QWidget()
+        self._layout = QVBoxLayout(self.inner)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.setSpacing(12)
+        self.tabs = Segmented([("Steps", "Steps")], "Steps", self.tr("Group of settings"))
+        self.tabs.changed.connect(self._show_tab)
+        row = QHBoxLayout()
+        row.addWidget(self.tabs)
+        row.addStretch(1)
+        self._layout.addLayout(row)
+        self._layout.addWidget(Line())
+        self.body.addWidget(self.inner)
+        self.inner.hide()
+        self.search.hide()
+
+    def refresh(self) -> None:
+        """Follow the draft."""
+        job = self._draft.job
+        kinds = tuple(getattr(job, section).kind for section in CARD_SECTIONS)
+        if self.inner.isVisibleTo(self) and kinds != self._kinds:
+            self._build(job, kinds)
+        changed = [key for key, value in values_of(job).items() if value != defaults_of(job).get(key)]
+        words = self.tr("{n} changed").format(n=len(changed)) if changed else self.tr("Nothing changed")
+        self.badge.set(words, "accent" if changed else "neutral")
+        self.reset_button.setVisible(bool(changed))
+        count = len(values_of(job))
+        note = self.tr("{n} settings. All keep their tested values unless you change them.").format(n=count)
+        self.words.setText(note)
+        if self.form is not None:
+            self.form.set_values(values_of(job), defaults_of(job))
+            self._mark_tabs(changed)
+
+    def _top(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.setSpacing(10)
+        self.fold_button = IconButton("chevron-right", self.tr("Show advanced settings"), compact=True)
+        self.fold_button.clicked.connect(self.toggle)
+        self.words = Label("", "muted")
+        self.search = SearchField(self.tr("Find a setting"))
+        self.search.setFixedWidth(220)
+        self.search.textChanged.connect(self._find)
+        self.badge = Badge("", "neutral")
+        self.reset_button = Button(self.tr("Reset all"), "secondary", "rotate-ccw", compact=True)
+        self.reset_button.clicked.connect(self._reset)
+        row.addWidget(self.fold_button)
+        row.addWidget(Label(self.tr("Advanced"), "heading"))
+        row.addWidget(self.words)
+        row.addStretch(1)
+        for widget in (self.search, self.badge, self.reset_button):
+            row.addWidget(widget)
+        return row
+
+    def toggle(self) -> None:
+        """Fold or unfold."""
+        is_open = not self.inner.isVisibleTo(self)
+        self.inner.setVisible(is_open)
+        self.search.setVisible(is_open)
+        name = self.tr("Hide advanced settings") if is_open else self.tr("Show advanced settings")
+        self.fold_button.set_label("", "chevron-down" if is_open else "chevron-right")
+        self.fold_button.setAccessibleName(name)
+        self.refresh()
+
+    def _build(self, job: Job, kinds: tuple[str, ...]) -> None:
+        self._kinds = kinds
+        if self.form is not None:
+            self._layout.removeWidget(self.form)
+            self.form.deleteLater()
+        self.form = Form(form_fields(job))
+        self.form.changed.connect(self._change)
+        self._layout.addWidget(self.form)
+        groups = [group for group in TABS if group in self.form.groups()]
+        current = self.tabs.value() if self.tabs.value() in groups else groups[0]
+        self.tabs.set_options([(group, group) for group in groups], current)
+        self._show_tab(current)
+
+    def _show_tab(self, group: str) -> None:
+        if self.form is not None:
+            self.form.show_only(self.form.groups().get(group, []))
+
+    def _mark_tabs(self, changed: list[str]) -> None:
+        assert self.form is not None
+        for group, keys in self.form.groups().items():
+            if group in TABS:
+                self.tabs.set_marked(group, any(key in changed for key in keys))
+
+    def _find(self, text: str) -> None:
+        if self.form is not None:
+            self.form.set_filter(text)
+
+    def _change(self, key: str, value: object) -> None:
+        try:
+            self._draft.set_value(key, value)
+        except JobError as error:
+            if self.form is not None:
+                self.form.set_error(key, error.title)
+
+    def _reset(self) -> None:
+        job = self._draft.job
+        for key, value in defaults_of(job).items():
+            job = with_value(job, key, value)
+        self._draft.replace(job)
+
+
+def form_fields(job: Job) -> list:  # type: ignore[type-arg]  # what `Form` takes
+    """The fields of the form for the chosen cards: (dotted name, field) pairs."""
+    fields = [pair for section, cls in SECTIONS.items() for pair in fields_of(cls, section)]
+    for section in CARD_SECTIONS:
+        fields += fields_of(type(getattr(job, section).settings), section)
+    return fields
+
+
+def values_of(job: Job) -> dict[str, object]:
+    """The present value of every field of the form, by dotted name."""
+    values: dict[str, object] = {}
+    for key, field in form_fields(job):
+        target = getattr(job, key.split(".")[0])
+        values[key] = getattr(getattr(target, "settings", target), field.name)
+    return values
+
+
+def defaults_of(job: Job) -> dict[str, object]:
+    """The tested value of every field of the form."""
+    return {key: field.default for key, field in form_fields(job)}

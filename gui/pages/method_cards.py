@@ -1,0 +1,128 @@
+"""The cards of the Method page: the task, the preference loss, the part that changes."""
+
+from collections.abc import Mapping
+
+from PySide6.QtCore import QUrl, Signal
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+
+from engine.job.adapters import ADAPTERS
+from engine.job.job import Job
+from engine.job.methods import FAMILIES, METHODS
+from gui.widgets.buttons import Button
+from gui.widgets.choice_card import ChoiceCard
+from gui.widgets.choice_group import ChoiceGroup
+from gui.widgets.labels import Label, TermLabel
+
+ROWS_MISSING = {
+    "conversation": "Your data has no questions with answers.",
+    "preference": "Your data has no chosen and rejected answers.",
+    "text": "Your data is not plain text.",
+}
+
+
+class _Cards(QWidget):
+    """A heading above a group of cards; `chosen(kind)`."""
+
+    chosen = Signal(str)
+
+    def __init__(self, title: str, term: str, columns: int, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(8)
+        self.heading = QHBoxLayout()
+        self.heading.addWidget(TermLabel(title, term, "heading"), 1)
+        layout.addLayout(self.heading)
+        self.group = ChoiceGroup(columns, title)
+        layout.addWidget(self.group)
+
+
+class TaskCards(_Cards):
+    """One card for each family of methods; `chosen` carries the family's first method."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__("What should it learn?", "task", len(FAMILIES), parent)
+        for family in FAMILIES.values():
+            self.group.add(family.kind, ChoiceCard(family.title, family.subtitle, family.help))
+        self.group.changed.connect(lambda family: self.chosen.emit(_first_method(family)))
+
+    def fill(self, job: Job, rows_kind: str) -> None:
+        """Follow the draft; families that need other rows than the data has are blocked."""
+        self.group.set_value(job.method_card.family)
+        for family in FAMILIES:
+            needs = METHODS[_first_method(family)].rows
+            reason = ROWS_MISSING[needs] if rows_kind and needs != rows_kind else ""
+            self.group.choice(family).set_blocked(reason)
+
+
+class LossCards(_Cards):
+    """The methods of the chosen family, where it has several."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__("How are the two answers compared?", "loss", 2, parent)
+        self.paper = Button("", "link", "external-link")
+        self.paper.clicked.connect(self._open_paper)
+        self.heading.addWidget(self.paper)
+        self._url = ""
+        for card in METHODS.values():
+            if _has_siblings(card.family):
+                self.group.add(card.kind, ChoiceCard(card.title, card.subtitle, card.help))
+        self.group.changed.connect(self.chosen)
+        self.costs = Label("", "small", wrap=True)
+        layout = self.layout()
+        assert layout is not None
+        layout.addWidget(self.costs)
+
+    def fill(self, job: Job) -> None:
+        """Follow the draft."""
+        card = job.method_card
+        self.setVisible(_has_siblings(card.family))
+        for kind, other in METHODS.items():
+            if _has_siblings(other.family):
+                self.group.set_shown(kind, other.family == card.family)
+        self.group.set_value(card.kind)
+        self.paper.set_label(card.paper.title)
+        self._url = card.paper.url
+        self.costs.setText(f"{card.good_for} {card.costs}")
+
+    def _open_paper(self) -> None:
+        QDesktopServices.openUrl(QUrl(self._url))
+
+
+class AdapterCards(_Cards):
+    """The parts that may change."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__("Which part of the model changes?", "adapter", 5, parent)
+        for card in ADAPTERS.values():
+            badge = "Recommended" if card.recommended else ""
+            self.group.add(card.kind, ChoiceCard(card.title, card.subtitle, card.help, badge))
+        self.group.changed.connect(self.chosen)
+        self.result = Label("", "small", wrap=True)
+        layout = self.layout()
+        assert layout is not None
+        layout.addWidget(self.result)
+
+    def fill(self, job: Job, blocked: Mapping[str, str]) -> None:
+        """Follow the draft; `blocked` holds the reason of each card that cannot be chosen."""
+        self.group.set_value(job.adapter.kind)
+        for kind in ADAPTERS:
+            self.group.choice(kind).set_blocked(blocked.get(kind, ""))
+        card = ADAPTERS[job.adapter.kind]
+        ways = ["one complete model"] if card.can_merge else []
+        ways += ["GGUF"] if card.can_gguf else []
+        ways += ["the adapter alone"] if job.adapter.kind != "full" else []
+        self.result.setText(f"The result can be exported as {_listed(ways)}.")
+
+
+def _first_method(family: str) -> str:
+    return next(card.kind for card in METHODS.values() if card.family == family)
+
+
+def _has_siblings(family: str) -> bool:
+    return sum(card.family == family for card in METHODS.values()) > 1
+
+
+def _listed(words: list[str]) -> str:
+    return ", ".join(words[:-1]) + " or " + words[-1] if len(words) > 1 else words[0]

@@ -1,0 +1,101 @@
+"""The three choices that most people make: how long, how strongly, how long a row may be."""
+
+import dataclasses
+
+from PySide6.QtWidgets import QHBoxLayout, QWidget
+
+from engine.job.job import Job
+from gui.state.app_state import AppState
+from gui.state.costs import Costs, costs_of
+from gui.state.words import span_words
+from gui.widgets.card import Card
+from gui.widgets.labels import Label, Line, TermLabel
+from gui.widgets.segmented import Segmented
+from gui.widgets.slider import ValueSlider
+
+EPOCHS = {"quick": 1.0, "standard": 3.0, "thorough": 6.0}
+OWN = "own"
+LONGEST = 32768
+
+
+class SimpleCard(Card):
+    """Every choice is an edit of the draft."""
+
+    def __init__(self, state: AppState, parent: QWidget | None = None) -> None:
+        super().__init__(parent=parent, padding=18)
+        self._state = state
+        names = {"quick": self.tr("Quick"), "standard": self.tr("Standard"), "thorough": self.tr("Thorough")}
+        self._names = names
+        self.length = Segmented(list(names.items()), "", self.tr("How long"))
+        self.length.changed.connect(self._choose_length)
+        self._add_row(self.tr("How long"), self.tr("epochs"), self.length)
+        self.body.addWidget(Line())
+        self.rate = ValueSlider(
+            1e-6,
+            1e-2,
+            2e-4,
+            self.tr("How strongly (learning rate)"),
+            words=(self.tr("Gentle"), self.tr("Strong")),
+            logarithmic=True,
+        )
+        self.rate.changed.connect(lambda value: state.draft.set_value("train.learning_rate", float(value)))
+        self._add_row(self.tr("How strongly"), self.tr("learning rate"), self.rate)
+        self.body.addWidget(Line())
+        self.tokens = ValueSlider(
+            16,
+            2048,
+            1024,
+            self.tr("Longest row (max tokens)"),
+            words=(self.tr("Short"), self.tr("Long")),
+            logarithmic=True,
+            whole=True,
+        )
+        self.tokens.changed.connect(lambda value: state.draft.set_value("rows.max_tokens", int(value)))
+        self.cut = Label("", "smalltext", tone="warn")
+        self._add_row(self.tr("Longest row"), self.tr("max tokens"), self.tokens, self.cut)
+
+    def fill(self, job: Job, costs: Costs | None) -> None:
+        """Follow the draft."""
+        self.rate.set_value(job.train.learning_rate)
+        context = costs.model.context if costs is not None else None
+        self.tokens.set_range(16, min(LONGEST, max(64, context or 2048)))
+        self.tokens.set_value(job.rows.max_tokens)
+        found = self._state.inspection.inspected
+        lengths = (*found.lengths, *found.lengths_rejected) if found else ()
+        over = sum(length > job.rows.max_tokens for length in lengths)
+        self.cut.setText(self.tr("{n} rows are cut").format(n=over) if over else "")
+        self._fill_length(job)
+
+    def _fill_length(self, job: Job) -> None:
+        machine, rows = self._state.machine.now, self._state.inspection.stats
+        options = []
+        for key, epochs in EPOCHS.items():
+            train = dataclasses.replace(job.train, epochs=epochs, steps=None)
+            costs = costs_of(dataclasses.replace(job, train=train), machine, rows)
+            took = span_words((costs.seconds[1], costs.seconds[1])) if costs and costs.seconds else ""
+            options.append((key, f"{self._names[key]}, {took}" if took else self._names[key]))
+        chosen = next((key for key, value in EPOCHS.items() if value == job.train.epochs), OWN)
+        if job.train.steps is not None or chosen == OWN:
+            chosen = OWN
+            steps = self.tr("{n} steps").format(n=job.train.steps)
+            epochs_words = self.tr("{n} epochs").format(n=f"{job.train.epochs:g}")
+            options.append((OWN, steps if job.train.steps else epochs_words))
+        self.length.set_options(options, chosen)
+
+    def _choose_length(self, key: str) -> None:
+        if key in EPOCHS:
+            job = self._state.draft.job
+            train = dataclasses.replace(job.train, epochs=EPOCHS[key], steps=None)
+            self._state.draft.replace(dataclasses.replace(job, train=train))
+
+    def _add_row(self, label: str, term: str, editor: QWidget, note: QWidget | None = None) -> None:
+        row = QHBoxLayout()
+        row.setSpacing(12)
+        row.addWidget(TermLabel(label, term))
+        if note is not None:
+            row.addWidget(note)
+        row.addStretch(1)
+        if isinstance(editor, ValueSlider):
+            editor.setFixedWidth(360)
+        row.addWidget(editor)
+        self.body.addLayout(row)
