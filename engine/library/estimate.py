@@ -11,6 +11,7 @@ from engine.library.devices import Device, Machine, auto_dtype, choose_device, p
 from engine.library.memory_need import (
     DTYPE_BYTES,
     ENGINE_BYTES,
+    GAPS,
     Portion,
     activation_bytes,
     logit_bytes,
@@ -136,17 +137,17 @@ def _case(job: Job, model: ModelInfo, rows: RowStats | None, machine: Machine) -
 def _parts(case: _Case, micro_batch: int) -> tuple[int, int, int, int]:
     """Bytes of weights, of what is trained, of activations, and of working space."""
     weights = case.model.parameters * (case.width if case.is_adapter else DTYPE_BYTES["float32"])
-    if case.job.method_card.needs_reference and not case.is_adapter:
-        weights += case.model.parameters * case.width  # the model as it was stays beside the one that learns
     tokens = micro_batch * case.sequences * case.longest
     share = case.rows.trained_share if case.rows else 1.0
     portion = Portion(tokens, case.longest, math.ceil(tokens * share))
     recompute = case.job.train.checkpointing
+    activations = activation_bytes(case.model, portion, case.width, case.is_adapter, recompute)
+    gaps = GAPS.get((case.device.kind, case.is_adapter), 1.0)
     engine = ENGINE_BYTES.get(case.device.kind, ENGINE_BYTES["cpu"])
     return (
         weights,
         trained_bytes(case.trained, case.is_adapter),
-        activation_bytes(case.model, portion, case.width, case.is_adapter, recompute),
+        int(activations * gaps),
         logit_bytes(case.model, portion) + engine,
     )
 

@@ -10,7 +10,8 @@ from engine.library.folders import samples_folder
 
 EXAMPLE_NAME = "polite replies"
 SAMPLE = "polite.jsonl"
-QUICK_STEPS = 12
+STEPS = 60
+QUICK_STEPS = 16
 
 
 def example_job(quick: bool = False) -> Job:
@@ -21,13 +22,14 @@ def example_job(quick: bool = False) -> Job:
         data=(DataSource(path=str(samples_folder() / SAMPLE)),),
         rows=RowsSection(max_tokens=256),
         adapter=choose(ADAPTERS, "lora", "adapter", {"rank": 16, "alpha": 32.0}),
-        train=TrainSection(steps=100, batch_size=16, learning_rate=2e-3),
-        watch=WatchSection(prompts=watched_prompts(), evaluate_every=20, sample_every=20, sample_tokens=48),
+        train=TrainSection(steps=STEPS, batch_size=16, learning_rate=2e-3),
+        watch=WatchSection(prompts=watched_prompts(), evaluate_every=10, sample_every=10, sample_tokens=48),
     )
     if not quick:
         return job
+    train = replace(job.train, steps=QUICK_STEPS, learning_rate=4e-3)
     watch = replace(job.watch, evaluate_every=QUICK_STEPS // 2, sample_every=QUICK_STEPS // 2)
-    return replace(job, train=replace(job.train, steps=QUICK_STEPS, warmup=0.1), watch=watch)
+    return replace(job, train=train, watch=watch)
 
 
 def watched_prompts() -> tuple[str, ...]:
