@@ -1,17 +1,15 @@
-"""Rows to token ids by the model's chat template, with which of them are learned. Batches live in engine.train."""
+"""The chat template of a model, and rows as its tokens. How a row is encoded lives in engine.models.encoder."""
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from engine.data.rows import Conversation, Message, Preference, Row, Text
+from engine.data.rows import Row
 from engine.job.errors import DataError, ModelError
-from engine.models.cutting import Cut, cuts, droppable
 from engine.models.encoded import Encoded, EncodedPair, Refused
+from engine.models.encoder import Encoder, adds_bos
 from engine.models.rendering import Writer
-from engine.models.tokens import Passage, Span
 
 __all__ = [
     "Encoded",
@@ -75,7 +73,7 @@ def open_template(tokenizer: Any, choice: str = "auto") -> Template:  # Any: tra
     if name == "chatml" and not fits_chatml:
         title = "The template ChatML needs the tokens <|im_start|> and <|im_end|>, which this model lacks."
         raise ModelError(title, "Choose the template 'plain' or 'auto'.")
-    text = ("{{ bos_token }}" if _adds_bos(tokenizer) else "") + DEFAULTS[name]
+    text = ("{{ bos_token }}" if adds_bos(tokenizer) else "") + DEFAULTS[name]
     writer = Writer(tokenizer, text)
     tokenizer.chat_template = text
     return Template(name, text, False, writer)
@@ -102,181 +100,7 @@ def encode_rows(
     rows: Iterable[Row], tokenizer: Any, template: Template, train_on: str, max_tokens: int | None
 ) -> Iterator[Encoded | EncodedPair | Refused]:
     """Each row's tokens or refusal, in order, tokenised in batches. Arguments as for `encode`."""
-    encoder = _Encoder(tokenizer, template, train_on, max_tokens)
+    encoder = Encoder(tokenizer, template.writer, train_on, max_tokens)
     waiting = iter(rows)
     while batch := list(islice(waiting, _BATCH)):
         yield from encoder.encode(batch)
-
-
-@dataclass(frozen=True)
-class _Draft:
-    """A sequence before it is tokenised. `learned`: spans of the text; `answer`: where the last one begins."""
-
-    passage: Passage
-    learned: tuple[Span, ...]
-    answer: int
-    controls: int
-
-
-@dataclass(frozen=True)
-class _Sequence:
-    """A tokenised draft; `answer` is the first token of the last answer."""
-
-    ids: list[int]
-    trained: list[bool]
-    answer: int
-    controls: int
-
-
-class _Encoder:
-    def __init__(self, tokenizer: Any, template: Template, train_on: str, max_tokens: int | None) -> None:
-        self.writer = template.writer
-        self.train_on = train_on
-        self.limit = max_tokens
-        self.bos = tokenizer.bos_token_id
-        self.head = [self.bos] if _adds_bos(tokenizer) else []
-        self.tail = [tokenizer.eos_token_id] if tokenizer.eos_token_id is not None else []
-
-    def encode(self, rows: Sequence[Row]) -> list[Encoded | EncodedPair | Refused]:
-        """All drafts first, so that the tokenizer gets them in one batch."""
-        drafts = [self._drafts_or_reason(row) for row in rows]
-        flat = [draft for found in drafts if not isinstance(found, str) for draft in found]
-        sequences = iter(self._tokenised(flat))
-        results: list[Encoded | EncodedPair | Refused] = []
-        for row, found in zip(rows, drafts, strict=True):
-            if isinstance(found, str):
-                results.append(Refused(row.number, found))
-            else:
-                results.append(self._finished(row, [next(sequences) for _ in found]))
-        return results
-
-    def _drafts_or_reason(self, row: Row) -> list[_Draft] | str:
-        try:
-            return self._drafts(row)
-        except DataError as error:
-            return error.title
-
-    def _drafts(self, row: Row, skip: int = 0) -> list[_Draft]:
-        """One draft, or for a pair two. `skip` leaves out messages after the system's (a text has none)."""
-        match row:
-            case Text(text=text):
-                literal = tuple(self.writer.tokens.control_texts(text))
-                return [_Draft(Passage(text, literal), ((0, len(text)),), 0, len(literal))]
-            case Conversation(messages=messages):
-                return [self._draft(self._shorter(messages, skip), 0, self.train_on)]
-            case Preference(prompt=prompt, chosen=chosen, rejected=rejected):
-                shorter = self._shorter(prompt, skip)
-                sides = ((*shorter, *chosen), (*shorter, *rejected))
-                return [self._draft(side, len(shorter), "answers") for side in sides]
-
-    def _shorter(self, messages: Sequence[Message], skip: int) -> tuple[Message, ...]:
-        system = (message for message in messages[:skip] if message.role == "system")
-        return self.writer.fold((*system, *messages[skip:]))
-
-    def _draft(self, messages: tuple[Message, ...], first: int, train_on: str) -> _Draft:
-        """The conversation; its answers before message `first` belong to the prompt."""
-        answers = [i for i, message in enumerate(messages) if message.role == "assistant" and i >= first]
-        wanted = answers if train_on == "answers" else answers[-1:]
-        written = self.writer.write(messages, wanted)
-        spans = tuple(written.answers[index] for index in wanted)
-        learned = ((0, len(written.passage.text)),) if train_on == "everything" else spans
-        start = spans[0] if first else spans[-1]
-        return _Draft(written.passage, learned, start[0], written.controls)
-
-    def _tokenised(self, drafts: Sequence[_Draft]) -> list[_Sequence]:
-        tokens = self.writer.tokens.encode([draft.passage for draft in drafts])
-        return [
-            self._sequence(draft, found.ids, found.spans) for draft, found in zip(drafts, tokens, strict=True)
-        ]
-
-    def _sequence(self, draft: _Draft, ids: list[int], spans: list[Span]) -> _Sequence:
-        trained = _overlapping(spans, draft.learned)
-        answer = next((i for i, (_, end) in enumerate(spans) if end > draft.answer), len(ids))
-        while len(ids) > 1 and ids[0] == ids[1] == self.bos and self.bos is not None:
-            ids, trained, answer = ids[1:], trained[1:], answer - 1
-        if trained:
-            trained[0] = False  # nothing stands before it to predict it from
-        return _Sequence(ids, trained, answer, draft.controls)
-
-    def _finished(self, row: Row, sequences: list[_Sequence]) -> Encoded | EncodedPair:
-        if isinstance(row, Text):
-            sequences = [self._closed(sequences[0])]
-        lengths = [len(sequence.ids) for sequence in sequences]
-        if self.limit is not None and max(lengths) > self.limit:
-            sequences = self._fitted(row, sequences, self.limit)
-        encoded = [
-            Encoded(row.number, s.ids, s.trained, length - len(s.ids), s.controls)
-            for s, length in zip(sequences, lengths, strict=True)
-        ]
-        if len(encoded) == 1:
-            return encoded[0]
-        return EncodedPair(row.number, _shared(sequences), encoded[0], encoded[1])
-
-    def _closed(self, sequence: _Sequence) -> _Sequence:
-        """A text with the tokenizer's own beginning and end."""
-        ids = [*self.head, *sequence.ids, *self.tail]
-        return _Sequence(ids, [False] + [True] * (len(ids) - 1), 0, sequence.controls)
-
-    def _fitted(self, row: Row, sequences: list[_Sequence], limit: int) -> list[_Sequence]:
-        """Without its oldest turns, and if that is not enough without the prompt's left end."""
-        if isinstance(row, Text):
-            return [_shortened(sequences[0], Cut(0, 0, limit))]
-        sequences = self._without_oldest(row, sequences, limit)
-        prompt = _shared(sequences) if len(sequences) > 1 else sequences[0].answer
-        answers = [len(sequence.ids) - prompt for sequence in sequences]
-        if max(answers) + prompt <= limit:
-            return sequences
-        has_bos = self.bos is not None and sequences[0].ids[0] == self.bos
-        found = cuts(prompt, answers, limit, has_bos)
-        return [_shortened(sequence, cut) for sequence, cut in zip(sequences, found, strict=True)]
-
-    def _without_oldest(
-        self, row: Conversation | Preference, sequences: list[_Sequence], limit: int
-    ) -> list[_Sequence]:
-        """Without as few of the oldest turns as fit; without all but the last turn when nothing fits."""
-        messages = row.messages if isinstance(row, Conversation) else row.prompt
-        starts = droppable([message.role for message in messages], len(messages))
-        tried: dict[int, list[_Sequence]] = {}
-
-        def fits(start: int) -> bool:
-            try:
-                tried[start] = self._tokenised(self._drafts(row, start))
-            except DataError:  # the template refuses what is left of the dialogue
-                tried[start] = sequences
-            return max(len(sequence.ids) for sequence in tried[start]) <= limit
-
-        at = bisect_left(starts, True, key=fits)
-        if not starts:
-            return sequences
-        start = starts[min(at, len(starts) - 1)]
-        return tried[start]
-
-
-def _shortened(sequence: _Sequence, cut: Cut) -> _Sequence:
-    trained = cut.of(sequence.trained)
-    trained[0] = False
-    return _Sequence(cut.of(sequence.ids), trained, sequence.answer, sequence.controls)
-
-
-def _shared(sequences: Sequence[_Sequence]) -> int:
-    """How many ids the prompt of both sides shares."""
-    first, second = sequences
-    most = min(first.answer, second.answer)
-    pairs = zip(first.ids[:most], second.ids[:most], strict=True)
-    return next((at for at, (a, b) in enumerate(pairs) if a != b), most)
-
-
-def _overlapping(spans: Sequence[Span], learned: Sequence[Span]) -> list[bool]:
-    """For each token whether it holds a character of a learned span; both are in order."""
-    trained = [False] * len(spans)
-    for start, end in learned:
-        first = bisect_right(spans, start, key=lambda span: max(span[1], span[0] + 1))
-        last = bisect_left(spans, end, key=lambda span: span[0])
-        trained[first:last] = [True] * (last - first)
-    return trained
-
-
-def _adds_bos(tokenizer: Any) -> bool:  # Any: untyped tokenizers
-    """Whether the tokenizer begins plain text with a BOS."""
-    bos = tokenizer.bos_token_id
-    return bos is not None and list(tokenizer("a")["input_ids"])[:1] == [bos]

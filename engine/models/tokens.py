@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from tokenizers import Tokenizer
@@ -38,9 +39,7 @@ class TextTokens:
         if not getattr(tokenizer, "is_fast", False):
             advice = "Choose a model whose folder has a tokenizer.json."
             raise ModelError("The model's tokenizer has no fast form (tokenizer.json).", advice)
-        self._whole = _bare(tokenizer)
-        self._literal = _bare(tokenizer)
-        self._literal.encode_special_tokens = True
+        self._whole = _bare(tokenizer.backend_tokenizer)
         added = tokenizer.added_tokens_decoder
         self.added = {token.content: number for number, token in added.items() if token.content}
         self.controls = {token.content for token in added.values() if token.special and token.content}
@@ -58,6 +57,13 @@ class TextTokens:
     def control_texts(self, text: str) -> list[Span]:
         """Where a text holds what reads like a control token."""
         return [match.span() for match in self._looks_like.finditer(text)] if self._looks_like else []
+
+    @cached_property
+    def _literal(self) -> Tokenizer:
+        """The same for text alone; few rows need it, and a large vocabulary takes a second to copy."""
+        copy = _bare(self._whole)
+        copy.encode_special_tokens = True
+        return copy
 
     def _piecewise(self, passage: Passage) -> Tokens:
         """Control tokens outside of the literal spans as what they are, the text between them as text."""
@@ -84,8 +90,8 @@ class TextTokens:
         yield at, len(passage.text), ""
 
 
-def _bare(tokenizer: Any) -> Tokenizer:  # Any: transformers' tokenizers share no typed base
-    copy: Tokenizer = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
+def _bare(tokenizer: Tokenizer) -> Tokenizer:
+    copy: Tokenizer = Tokenizer.from_str(tokenizer.to_str())
     copy.no_truncation()
     copy.no_padding()
     copy.post_processor = None  # it would trim the spans, and add tokens that a template already wrote
