@@ -40,7 +40,7 @@ class Keeper:
         self._state, self._rows_at_a_time, self._facts = state, rows_at_a_time, facts
         self._settings, self._desk = settings, desk
         self._saved_at = time.monotonic()
-        self._saved_step = -1
+        self._saved: tuple[int, int | None] | None = None
 
     @property
     def keeps_best(self) -> bool:
@@ -53,19 +53,19 @@ class Keeper:
         return time.monotonic() - self._saved_at >= self._settings.every_minutes * 60
 
     def save(self, reason: str) -> None:
-        """Write a checkpoint of this step, unless it stands already, and remove those not kept.
+        """Write a checkpoint of this step, unless the same stands already, and remove those not kept.
 
         Raises ResourceError when the disk is full; earlier checkpoints stay.
         """
         state = self._state
-        if state.step == self._saved_step:
+        if self._saved == (state.step, state.best_step):
             return
         run = self._desk.folder
         checkpoints.require_space(run, self.expected_bytes())
         path = checkpoints.write_checkpoint(
             run, state.step, self._write_weights, self._tensors(), self._plain()
         )
-        self._saved_at, self._saved_step = time.monotonic(), state.step
+        self._saved_at, self._saved = time.monotonic(), (state.step, state.best_step)
         is_best = state.best_step == state.step
         size = checkpoints.folder_bytes(path)
         place = path.relative_to(run).as_posix()
@@ -82,7 +82,7 @@ class Keeper:
         plain = checkpoints.read_state(checkpoint)
         self._state.restore(plain["state"])
         self._rows_at_a_time.size = int(plain["micro_batch"])
-        self._saved_step = self._state.step
+        self._saved = (self._state.step, self._state.best_step)
         facts: Facts = plain["facts"]
         return facts
 

@@ -12,6 +12,7 @@ from engine.job.job import Job, require_data
 from engine.job.record import update_record
 from engine.library.devices import machine
 from engine.library.models import locate_model
+from engine.library.speed import remember_speed
 from engine.models.adapters import load_adapter
 from engine.models.load import LoadedModel, load_model
 from engine.train.assembly import Assembly, assemble, examples_in_use
@@ -115,4 +116,7 @@ def _finish(job: Job, loaded: LoadedModel, run: Assembly, desk: Desk) -> None:
     desk.tell(Phase("saving", "Saving"))
     run.between.save("end")
     write_result(run.training.policy.model, loaded, desk.folder)
-    tell_result(run.training.state, desk)
+    state = run.training.state
+    tell_result(state, desk)
+    place, dtype = loaded.device, loaded.dtype
+    remember_speed(job, loaded.info, place, dtype, tokens=state.tokens, seconds=state.seconds)

@@ -1,0 +1,133 @@
+import math
+
+import pytest
+import torch
+
+from engine.job.adapters import FullSettings, LoraSettings
+from engine.job.channel import Desk
+from engine.job.errors import ResourceError, TrainingError
+from engine.job.job import job_from_values
+from engine.models.adapters import add_lora, train_all, trained_parameters
+from engine.train.batches import Order
+from engine.train.forward import Policy
+from engine.train.loop import Training, accumulate, refuse_runaway
+from engine.train.memory import RowsAtATime
+from engine.train.objective import objective_of
+from engine.train.optimizer import Optimizer
+from engine.train.reference import Reference
+from engine.train.state import State
+from tests.models.tiny_models import tiny_model
+from tests.train.tiny_runs import example
+
+LENGTHS = (5, 12, 3, 9, 7, 4, 11, 6)
+
+
+def training(tmp_path, method="sft", adapter="lora", dropout=0.0):
+    job = job_from_values({"method": {"kind": method}})
+    torch.manual_seed(0)
+    lora = LoraSettings(rank=4, dropout=dropout)
+    model = add_lora(tiny_model(), lora) if adapter == "lora" else train_all(tiny_model(), FullSettings())
+    with torch.no_grad():
+        for weight in trained_parameters(model).values():
+            weight.add_(0.02 * torch.randn_like(weight))
+    policy = Policy(model, "cpu")
+    parts = 1 if method == "sft" else 2
+    examples = [example(index, length, parts=parts) for index, length in enumerate(LENGTHS)]
+    reference = Reference(policy, len(examples)) if method == "dpo" and adapter == "lora" else None
+    return Training(
+        settings=job.train,
+        policy=policy,
+        objective=objective_of(job, policy, reference),
+        optimizer=Optimizer(trained_parameters(model), job.train),
+        examples=examples,
+        order=Order(8, 8, 8, 0),
+        rows_at_a_time=RowsAtATime(8, Desk(tmp_path)),
+        group_lengths=True,
+        state=State(steps=1, learning_rate=1e-3),
+    )
+
+
+def mean_gradients(run, size):
+    total = accumulate(run, run.examples, size)
+    run.optimizer.divide_gradients(total.count)
+    named = trained_parameters(run.policy.model)
+    return total, {name: weight.grad.clone() for name, weight in named.items()}
+
+
+@pytest.mark.parametrize(
+    ("method", "adapter"),
+    [
+        ("sft", "lora"),
+        ("sft", "full"),
+        ("dpo", "lora"),
+        ("dpo-reference-free", "lora"),
+        ("dpo-reference-free", "full"),
+    ],
+)
+def test_one_batch_of_eight_equals_eight_of_one(method, adapter, tmp_path):
+    run = training(tmp_path, method, adapter)
+    whole, gradients = mean_gradients(run, 8)
+    single, others = mean_gradients(run, 1)
+    assert whole.loss == pytest.approx(single.loss, rel=1e-6)
+    assert whole.count == single.count
+    for name, metric in whole.metrics.items():
+        assert metric == pytest.approx(single.metrics[name], rel=1e-4, abs=1e-6)
+    for name, gradient in gradients.items():
+        torch.testing.assert_close(gradient, others[name], atol=1e-6, rtol=1e-4)
+
+
+def test_the_count_is_that_of_learned_tokens_and_of_pairs(tmp_path):
+    run = training(tmp_path)
+    assert accumulate(run, run.examples, 3).count == sum(length - 2 for length in LENGTHS)
+    run = training(tmp_path, "dpo")
+    assert accumulate(run, run.examples, 3).count == len(LENGTHS)
+
+
+def test_an_update_that_is_redone_has_the_same_chance(tmp_path):
+    run = training(tmp_path, dropout=0.5)
+    run.policy.model.train()
+    first = mean_gradients(run, 4)[1]
+    torch.rand(5)
+    again = mean_gradients(run, 4)[1]
+    run.state.step += 1
+    later = mean_gradients(run, 4)[1]
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert not all(torch.equal(first[name], later[name]) for name in first)
+
+
+@pytest.mark.parametrize(("loss", "norm"), [(math.nan, 1.0), (1.0, math.inf), (math.inf, math.nan)])
+def test_numbers_that_run_away_end_the_run(loss, norm):
+    with pytest.raises(TrainingError, match="step 7"):
+        refuse_runaway(loss, norm, 7, 1e-3)
+
+
+def test_when_memory_runs_out_rows_are_halved_and_the_update_is_done_anew(tmp_path):
+    rows, sizes = RowsAtATime(8, Desk(tmp_path)), []
+
+    def work(size):
+        sizes.append(size)
+        if size > 3:
+            raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried 4 GB")
+        return size
+
+    assert rows.fitting(work) == 2
+    assert sizes == [8, 4, 2]
+    assert rows.size == 2
+    assert (tmp_path / "events.jsonl").read_text().count('"remark"') == 2
+
+
+def test_one_row_that_does_not_fit_ends_with_advice(tmp_path):
+    def work(size):
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    with pytest.raises(ResourceError, match="single row") as error:
+        RowsAtATime(2, Desk(tmp_path)).fitting(work)
+    assert "max_tokens" in error.value.advice
+
+
+def test_other_errors_are_not_taken_for_memory(tmp_path):
+    def work(size):
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+
+    with pytest.raises(RuntimeError, match="mat1"):
+        RowsAtATime(8, Desk(tmp_path)).fitting(work)

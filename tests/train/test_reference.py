@@ -1,0 +1,75 @@
+import math
+
+import pytest
+import torch
+
+from engine.job.adapters import FullSettings, LoraSettings
+from engine.job.methods import DpoSettings
+from engine.methods.preference import preference_loss
+from engine.models.adapters import add_lora, train_all, trained_parameters
+from engine.train.batches import collate
+from engine.train.forward import Policy
+from engine.train.reference import Reference
+from tests.models.tiny_models import FAMILIES, tiny_model
+from tests.train.tiny_runs import example
+
+EXAMPLES = [example(0, 9, parts=2), example(1, 5, parts=2), example(2, 7, parts=2)]
+
+
+def moved(model):
+    with torch.no_grad():
+        for weight in trained_parameters(model).values():
+            weight.add_(0.05)
+    return model
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_before_training_policy_and_reference_agree_exactly(family):
+    policy = Policy(add_lora(tiny_model(family), LoraSettings(rank=4)).train(), "cpu")
+    batch = collate(EXAMPLES)
+    loss = preference_loss("dpo", policy.score_pairs(batch), Reference(policy, 3).of(batch), DpoSettings())
+    assert loss.mean().item() == pytest.approx(math.log(2), abs=1e-7)
+    assert loss.metrics["accuracy"][0] / 3 == 0.5
+
+
+def test_the_reference_is_the_model_without_its_adapter():
+    policy = Policy(moved(add_lora(tiny_model(), LoraSettings(rank=4))), "cpu")
+    batch = collate(EXAMPLES)
+    with torch.no_grad():
+        expected = Policy(tiny_model(), "cpu").score_pairs(batch)
+    assert torch.equal(Reference(policy, 3).of(batch).chosen, expected.chosen)
+    assert not torch.equal(policy.score_pairs(batch).chosen, expected.chosen)
+
+
+def test_each_row_is_looked_at_once(monkeypatch):
+    policy = Policy(add_lora(tiny_model(), LoraSettings(rank=4)), "cpu")
+    reference, looks = Reference(policy, 3), []
+    original = Policy.score_pairs
+    monkeypatch.setattr(
+        Policy, "score_pairs", lambda self, batch: looks.append(batch) or original(self, batch)
+    )
+    first = reference.of(collate(EXAMPLES[:2]))
+    again = reference.of(collate([EXAMPLES[1], EXAMPLES[0]]))
+    assert len(looks) == 1
+    assert torch.equal(first.chosen.flip(0), again.chosen)
+
+
+def test_a_model_trained_whole_is_looked_at_before_it_changes():
+    model = train_all(tiny_model(), FullSettings())
+    policy = Policy(model, "cpu")
+    reference = Reference(policy, 3)
+    assert reference.needs_preparing
+    reference.prepare([collate(EXAMPLES)])
+    with torch.no_grad():
+        before = policy.score_pairs(collate(EXAMPLES)).rejected
+    moved(model)
+    assert torch.equal(reference.of(collate(EXAMPLES)).rejected, before)
+
+
+def test_what_is_known_travels_with_a_checkpoint():
+    policy = Policy(add_lora(tiny_model(), LoraSettings(rank=4)), "cpu")
+    reference = Reference(policy, 3)
+    known = reference.of(collate(EXAMPLES[:1]))
+    other = Reference(policy, 3)
+    other.restore({name: value.clone() for name, value in reference.state().items()})
+    assert torch.equal(other.of(collate(EXAMPLES[:1])).chosen, known.chosen)

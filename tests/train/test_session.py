@@ -1,0 +1,382 @@
+import dataclasses
+import json
+import math
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from peft import PeftModel
+from safetensors.torch import load_file
+from transformers import AutoModelForCausalLM
+
+from engine.job.adapters import ADAPTERS
+from engine.job.commands import Evaluate, Pause, Resume, Sample, Save, Set, Stop
+from engine.job.errors import DataError, JobError, TrainingError
+from engine.job.events import (
+    Changed,
+    Continued,
+    Evaluated,
+    Paused,
+    Phase,
+    Prepared,
+    Remark,
+    Sampled,
+    Saved,
+    Step,
+    Trained,
+)
+from engine.job.job import with_value
+from engine.job.methods import METHODS
+from engine.job.record import RunRecord, read_record, write_record
+from engine.models.load import load_model
+from engine.train import loop
+from engine.train.session import train
+from tests.models.tiny_models import FAMILIES, tiny_model, tiny_tokenizer
+from tests.train.tiny_runs import WORDS, ScriptedDesk, run, tiny_job, told, write_rows
+
+
+@pytest.mark.parametrize("adapter", ADAPTERS)
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_trains_with_every_adapter(method, adapter, tmp_path):
+    events = run(tiny_job(tmp_path, method, adapter), tmp_path / "run")
+    steps = told(events, Step)
+    assert [step.step for step in steps] == [1, 2, 3]
+    assert all(math.isfinite(step.loss) and step.gradient_norm > 0 for step in steps)
+    metrics = {line.metric for chart in METHODS[method].charts for line in chart.lines} - {"loss"}
+    assert metrics <= steps[-1].metrics.keys()
+    assert told(events, Trained)[0].adapter == "adapter"
+    assert told(events, Saved)[-1].step == 3
+    moved = load_result(tmp_path, adapter).state_dict()
+    before = load_model(tmp_path / "model", "float32", "cpu").model.state_dict()
+    assert any(not torch.equal(moved[name], before[name]) for name in before)
+
+
+def load_result(tmp_path, adapter):
+    """The result as stock transformers and PEFT load it, the adapter built in."""
+    if adapter == "full":
+        return AutoModelForCausalLM.from_pretrained(tmp_path / "run" / "adapter", dtype=torch.float32)
+    base = AutoModelForCausalLM.from_pretrained(tmp_path / "model", dtype=torch.float32)
+    return PeftModel.from_pretrained(base, tmp_path / "run" / "adapter").merge_and_unload()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_trains(family, tmp_path):
+    job = tiny_job(tmp_path, family=family, train={"steps": 1})
+    assert len(told(run(job, tmp_path / "run"), Step)) == 1
+
+
+def test_the_story_is_told_in_order(tmp_path):
+    events = run(tiny_job(tmp_path), tmp_path / "run")
+    phases = [phase.name for phase in told(events, Phase)]
+    assert phases == ["model", "rows", "first-step", "training", "saving"]
+    kinds = [type(event) for event in events]
+    assert kinds.index(Prepared) < kinds.index(Sampled) < kinds.index(Step) < kinds.index(Evaluated)
+    assert kinds[-1] is Trained
+    assert told(events, Sampled)[0].step == 0
+
+
+def test_prepared_and_steps_hold_the_true_numbers(tmp_path):
+    events = run(tiny_job(tmp_path, train={"steps": None, "epochs": 2.0, "batch_size": 4}), tmp_path / "run")
+    prepared, steps = told(events, Prepared)[0], told(events, Step)
+    assert prepared.rows_train + prepared.rows_validation == 12
+    assert prepared.steps == len(steps) == math.ceil(2 * prepared.rows_train / 4)
+    assert (
+        sum(step.tokens for step in steps) == 2 * prepared.tokens_per_epoch == told(events, Trained)[0].tokens
+    )
+    drawn = [row for step in steps for row in step.rows]
+    assert len(drawn) == 2 * prepared.rows_train
+    assert len(set(drawn)) == prepared.rows_train
+    assert steps[-1].epoch == 2.0
+    per_layer = (32 + 32) + 2 * (32 + 16) + (32 + 32) + 3 * (32 + 48)  # in and out of q, k and v, o, the MLP
+    assert prepared.parameters_trained == 2 * 4 * per_layer  # layers, rank
+
+
+def test_training_lowers_the_loss(tmp_path):
+    job = tiny_job(tmp_path, train={"steps": 20, "learning_rate": 1e-2})
+    steps = told(run(job, tmp_path / "run"), Step)
+    assert sum(step.loss for step in steps[-4:]) < 0.8 * sum(step.loss for step in steps[:4])
+
+
+def weights_after(folder):
+    return load_file(folder / "adapter" / "adapter_model.safetensors")
+
+
+class Crash(BaseException):
+    """Stands for the end of the process."""
+
+
+def crash_at(step):
+    def script(event):
+        if isinstance(event, Step) and event.step == step:
+            raise Crash
+        return [Save()] if isinstance(event, Step) and event.step == step - 2 else []
+
+    return script
+
+
+@pytest.mark.parametrize(("method", "packing"), [("sft", "auto"), ("dpo", "off")])
+def test_a_run_that_was_cut_short_and_resumed_ends_in_the_very_same_weights(method, packing, tmp_path):
+    sections = {
+        "train": {"steps": 8, "micro_batch": 2},
+        "rows": {"packing": packing},
+        "watch": {"evaluate_every": 3},
+    }
+    job = tiny_job(tmp_path, method, dropout=0.2, **sections)
+    whole = run(job, tmp_path / "whole")
+    with pytest.raises(Crash):
+        run(job, tmp_path / "cut", crash_at(6))
+    resumed = run(job, tmp_path / "cut", resume_from=newest(tmp_path / "cut"))
+    assert [step.step for step in told(resumed, Step)] == [1, 2, 3, 4, 5, 6, 5, 6, 7, 8]
+    for kind, fields in ((Step, ("loss", "learning_rate", "rows")), (Evaluated, ("loss", "is_best"))):
+        told_by_step = {event.step: event for event in told(resumed, kind)}
+        for event in told(whole, kind):
+            again = told_by_step[event.step]
+            assert [getattr(again, name) for name in fields] == [getattr(event, name) for name in fields]
+    first, second = weights_after(tmp_path / "whole"), weights_after(tmp_path / "cut")
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    ends = told(whole, Trained)[0], told(resumed, Trained)[0]
+    for name in ("first_loss", "last_loss", "best_loss", "best_step", "tokens"):
+        assert getattr(ends[0], name) == getattr(ends[1], name)
+
+
+def newest(folder):
+    return max((folder / "checkpoints").iterdir())
+
+
+def test_a_model_trained_whole_resumes_to_the_very_same_weights(tmp_path):
+    job = tiny_job(tmp_path, "dpo", "full", train={"steps": 6})
+    run(job, tmp_path / "whole")
+    with pytest.raises(Crash):
+        run(job, tmp_path / "cut", crash_at(5))
+    run(job, tmp_path / "cut", resume_from=newest(tmp_path / "cut"))
+    paths = [tmp_path / name / "adapter" / "model.safetensors" for name in ("whole", "cut")]
+    first, second = map(load_file, paths)
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(tmp_path):
+    job, folder = tiny_job(tmp_path, train={"steps": 4}), tmp_path / "run"
+    run(job, folder, lambda event: [Save()] if isinstance(event, Step) else [])
+    last = newest(folder)
+    (last / "optimizer.safetensors").write_bytes(b"x")
+    events = run(job, folder, resume_from=last)
+    remark = told(events, Remark)[-1]
+    assert "step-000004" in remark.title
+    assert remark.advice == "Going on from step 3."
+    assert [step.step for step in told(events, Step)] == [1, 2, 3, 4, 4]
+
+
+def test_data_that_changed_since_the_checkpoint_is_refused(tmp_path):
+    job, folder = tiny_job(tmp_path), tmp_path / "run"
+    run(job, folder)
+    with Path(job.data[0].path).open("a", encoding="utf-8") as file:
+        file.write('{"instruction": "dog?", "response": "fox"}\n')
+    with pytest.raises(DataError, match="changed"):
+        run(job, folder, resume_from=newest(folder))
+
+
+def test_another_number_of_threads_is_told_when_resuming(tmp_path):
+    job, folder = tiny_job(tmp_path), tmp_path / "run"
+    run(job, folder)
+    threads = torch.get_num_threads()
+    other = with_value(job, "device.threads", threads + 1)
+    try:
+        events = run(other, folder, resume_from=newest(folder))
+    finally:
+        torch.set_num_threads(threads)
+    assert any("threads" in remark.title for remark in told(events, Remark))
+
+
+def once(kind, step, *commands):
+    """Give the commands after that step."""
+    return lambda event: list(commands) if isinstance(event, kind) and event.step == step else []
+
+
+def test_stop_saves_a_checkpoint_and_the_result(tmp_path):
+    events = run(tiny_job(tmp_path), tmp_path / "run", once(Step, 2, Stop()))
+    assert [step.step for step in told(events, Step)] == [1, 2]
+    trained = told(events, Trained)[0]
+    assert (trained.step, trained.steps) == (2, 3)
+    assert (tmp_path / "run" / "checkpoints" / "step-000002" / "manifest.json").exists()
+    assert (tmp_path / "run" / "adapter" / "adapter_config.json").exists()
+
+
+def test_stop_can_discard_everything(tmp_path):
+    events = run(tiny_job(tmp_path), tmp_path / "run", once(Step, 2, Save(), Stop(keep=False)))
+    assert told(events, Trained) == []
+    assert not (tmp_path / "run" / "checkpoints").exists()
+    assert not (tmp_path / "run" / "adapter").exists()
+
+
+def test_while_paused_it_still_saves_samples_and_checks(tmp_path):
+    def script(event):
+        match event:
+            case Step(step=1):
+                return [Pause(), Save(), Sample(prompt="hello dog"), Evaluate()]
+            case Evaluated(step=1):
+                return [Resume()]
+        return []
+
+    events = run(
+        tiny_job(tmp_path, watch={"evaluate_every": 50, "sample_every": 50}), tmp_path / "run", script
+    )
+    order = [
+        type(event) for event in events if event.__class__ in (Paused, Saved, Evaluated, Continued, Step)
+    ]
+    assert order[:6] == [Step, Paused, Saved, Evaluated, Saved, Continued]  # saved again: it is the best
+    assert ("hello dog", 1) in [(s.prompt, s.step) for s in told(events, Sampled)]
+    assert len(told(events, Step)) == 3
+
+
+def test_a_stop_during_a_pause_ends_the_run(tmp_path):
+    script = once(Step, 1, Pause(), Stop())
+    assert len(told(run(tiny_job(tmp_path), tmp_path / "run", script), Step)) == 1
+
+
+def test_the_learning_rate_can_be_changed_while_it_runs(tmp_path):
+    job = tiny_job(tmp_path, train={"schedule": "constant", "warmup": 0.0})
+    events = run(job, tmp_path / "run", once(Step, 1, Set("learning_rate", 5e-4)))
+    assert [step.learning_rate for step in told(events, Step)] == [1e-3, 5e-4, 5e-4]
+    assert told(events, Changed)[0].value == 5e-4
+
+
+@pytest.mark.parametrize(("name", "value"), [("learning_rate", -1.0), ("batch_size", 3.0)])
+def test_what_cannot_be_changed_is_said(name, value, tmp_path):
+    events = run(tiny_job(tmp_path), tmp_path / "run", once(Step, 1, Set(name, value)))
+    assert told(events, Changed) == []
+    assert name in told(events, Remark)[0].title
+
+
+def test_the_best_and_the_newest_checkpoints_are_kept(tmp_path):
+    job = tiny_job(tmp_path, train={"steps": 6}, watch={"evaluate_every": 1}, saving={"keep": 1})
+    events = run(job, tmp_path / "run", lambda event: [Save()] if isinstance(event, Step) else [])
+    best = told(events, Trained)[0].best_step
+    kept = {path.name for path in (tmp_path / "run" / "checkpoints").iterdir()}
+    assert kept == {f"step-{best:06d}", "step-000006"}
+    assert best == min(told(events, Evaluated), key=lambda e: e.loss).step
+
+
+def test_checkpoints_come_by_the_clock(tmp_path):
+    job = tiny_job(tmp_path, saving={"every_minutes": 1e-9, "best": False})
+    assert [s.reason for s in told(run(job, tmp_path / "run"), Saved)] == ["time", "time", "end"]
+
+
+def test_a_full_disk_pauses_until_there_is_space(tmp_path, monkeypatch):
+    free = iter([0, 2**50, 2**50, 2**50, 2**50])
+    usage = shutil.disk_usage(tmp_path)._replace
+    monkeypatch.setattr("engine.train.checkpoints.shutil.disk_usage", lambda place: usage(free=next(free)))
+
+    def script(event):
+        match event:
+            case Step(step=1):
+                return [Save()]
+            case Paused():
+                return [Resume()]
+        return []
+
+    job = tiny_job(tmp_path, saving={"best": False})
+    events = run(job, tmp_path / "run", script)
+    order = [
+        type(event).__name__
+        for event in events
+        if event.__class__ in (Remark, Paused, Continued, Saved, Step)
+    ]
+    assert order == ["Step", "Remark", "Paused", "Saved", "Continued", "Step", "Step", "Saved"]
+    assert "MiB" in told(events, Remark)[0].title
+
+
+def test_a_loss_that_is_no_number_ends_the_run_and_keeps_the_last_checkpoint(tmp_path, monkeypatch):
+    original, calls = loop.accumulate, []
+
+    def broken(training, examples, size):
+        calls.append(size)
+        total = original(training, examples, size)
+        return dataclasses.replace(total, loss=math.nan) if len(calls) == 3 else total
+
+    monkeypatch.setattr(loop, "accumulate", broken)
+    with pytest.raises(TrainingError, match="step 3") as error:
+        run(tiny_job(tmp_path), tmp_path / "run", once(Step, 1, Save()))
+    assert "lower learning rate" in error.value.advice
+    assert newest(tmp_path / "run").name == "step-000001"
+    assert not (tmp_path / "run" / "adapter").exists()
+
+
+def test_rows_that_do_not_fit_are_counted_and_none_left_is_refused(tmp_path):
+    job = tiny_job(tmp_path)
+    long = " ".join(WORDS * 40)
+    write_rows(tmp_path / "sft.jsonl", [{"instruction": "dog?", "response": long}] * 3)
+    events = run(job, tmp_path / "run")
+    assert told(events, Prepared)[0].rows_cut == 3
+    write_rows(tmp_path / "sft.jsonl", [{"instruction": "dog?", "response": "   "}] * 3)
+    with pytest.raises(DataError):
+        run(job, tmp_path / "other")
+
+
+def test_a_job_without_data_is_refused_before_anything_is_loaded(tmp_path):
+    job = dataclasses.replace(tiny_job(tmp_path), data=())
+    (tmp_path / "run").mkdir()
+    with pytest.raises(JobError, match="no data"):
+        train(job, ScriptedDesk(tmp_path / "run"))
+    assert list((tmp_path / "run").iterdir()) == []
+
+
+def test_the_data_of_another_method_is_refused(tmp_path):
+    job = tiny_job(tmp_path, "dpo")
+    write_rows(tmp_path / "dpo.jsonl", [{"instruction": "dog?", "response": "fox"}])
+    with pytest.raises(DataError, match="Direct preference"):
+        run(job, tmp_path / "run")
+
+
+def test_a_pair_of_rows_without_validation_still_trains(tmp_path):
+    job = tiny_job(tmp_path, rows={"validation": 0.0})
+    events = run(job, tmp_path / "run")
+    assert told(events, Evaluated) == []
+    assert told(events, Trained)[0].best_step is None
+
+
+def test_recomputed_activations_change_nothing(tmp_path):
+    plain = run(tiny_job(tmp_path), tmp_path / "plain")
+    saving = run(tiny_job(tmp_path, train={"checkpointing": True}), tmp_path / "saving")
+    for one, other in zip(told(plain, Step), told(saving, Step), strict=True):
+        assert one.loss == pytest.approx(other.loss, rel=1e-6)
+
+
+def test_smaller_portions_change_nothing(tmp_path):
+    whole = run(tiny_job(tmp_path), tmp_path / "whole")
+    single = run(tiny_job(tmp_path, train={"micro_batch": 1}), tmp_path / "single")
+    for one, other in zip(told(whole, Step), told(single, Step), strict=True):
+        assert one.loss == pytest.approx(other.loss, rel=1e-5)
+
+
+def test_dpo_starts_at_a_coins_toss_with_and_without_an_adapter(tmp_path):
+    for adapter in ADAPTERS:
+        first = told(run(tiny_job(tmp_path, "dpo", adapter), tmp_path / adapter), Step)[0]
+        assert first.loss == pytest.approx(math.log(2), abs=1e-6)
+        assert first.metrics["reward_margin"] == pytest.approx(0, abs=1e-5)
+
+
+def test_the_run_remembers_its_data(tmp_path):
+    job, folder = tiny_job(tmp_path), tmp_path / "run"
+    folder.mkdir()
+    write_record(folder, RunRecord(name="r"))
+    run(job, folder)
+    assert list(read_record(folder).data_hashes) == [job.data[0].path]
+
+
+def test_the_adapter_names_its_base_as_the_job_does(tmp_path):
+    job = tiny_job(tmp_path)
+    run(job, tmp_path / "run")
+    config = json.loads((tmp_path / "run" / "adapter" / "adapter_config.json").read_text())
+    assert config["base_model_name_or_path"] == job.model.source
+
+
+def test_a_model_trained_whole_is_stored_as_its_base_was(tmp_path):
+    job = tiny_job(tmp_path, adapter="full")
+    shutil.rmtree(tmp_path / "model")
+    tiny_model().to(torch.bfloat16).save_pretrained(tmp_path / "model")
+    tiny_tokenizer().save_pretrained(tmp_path / "model")
+    run(job, tmp_path / "run")
+    stored = load_file(tmp_path / "run" / "adapter" / "model.safetensors")
+    assert {tensor.dtype for tensor in stored.values()} == {torch.bfloat16}
+    assert load_model(tmp_path / "run" / "adapter").tokenizer.chat_template
