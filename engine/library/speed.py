@@ -1,5 +1,6 @@
 """How long training takes: work by counting multiplications, speed by what this computer did before."""
 
+import contextlib
 import json
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ _ROUGH = {"cpu": 25e9, "cuda": 20e12, "mps": 2e12}
 _ROUGH_SPREAD = 3.0  # a guess may be wrong by this factor either way
 _KNOWN_SPREAD = 1.25
 _NEWEST_WEIGHT = 0.5
+_SHORTEST_SECONDS = 5.0
 _FILE = "speed.json"
 
 
@@ -46,18 +48,24 @@ def known_speed(device: str, dtype: str, cores: int) -> Speed:
     return Speed(_ROUGH.get(device, _ROUGH["cpu"]) * (cores if device == "cpu" else 1), _ROUGH_SPREAD)
 
 
-def remember_speed(job: Job, model: ModelInfo, device: str, dtype: str, tokens_per_second: float) -> None:
-    """Note what a run reached, so that the next estimate is closer; a mean that follows the newest runs."""
-    if tokens_per_second <= 0:
+def remember_speed(
+    job: Job, model: ModelInfo, device: str, dtype: str, *, tokens: int, seconds: float
+) -> None:
+    """Note what a run reached, so that the next estimate is closer; a mean that follows the newest runs.
+
+    A run of a few seconds says little and is passed over; a cache that cannot be written is no fault of the run.
+    """
+    if seconds < _SHORTEST_SECONDS or tokens <= 0:
         return
     rates = _stored()
-    key, rate = f"{device} {dtype}", token_operations(job, model) * tokens_per_second
+    key, rate = f"{device} {dtype}", token_operations(job, model) * tokens / seconds
     rates[key] = rate if key not in rates else (1 - _NEWEST_WEIGHT) * rates[key] + _NEWEST_WEIGHT * rate
     path = cache_folder() / _FILE
-    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(_FILE + ".part")
-    part.write_text(json.dumps(rates), encoding="utf-8")
-    part.replace(path)
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_text(json.dumps(rates), encoding="utf-8")
+        part.replace(path)
 
 
 def _stored() -> dict[str, float]:

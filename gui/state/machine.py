@@ -14,11 +14,11 @@ class MachineState(QObject):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.now: Machine = machine()
+        self.now: Machine = machine(wait=False)
         self._timer = QTimer(self, interval=REFRESH_MILLISECONDS)
         self._timer.timeout.connect(self._refresh)
         self._timer.start()
 
     def _refresh(self) -> None:
-        self.now = machine()
+        self.now = machine(wait=False)
         self.changed.emit()

@@ -204,7 +204,7 @@ def test_time_is_operations_over_speed_and_its_range_narrows_after_a_run() -> No
     job, rows = with_value(JOB, "train.steps", 1000), RowStats(100, 20.0, 25)
     low, high = needs(job, LARGE, rows).seconds or (0, 0)
     assert high / low == pytest.approx(9)  # a guess: a third to three times
-    remember_speed(job, LARGE, "cpu", "float32", 50.0)
+    remember_speed(job, LARGE, "cpu", "float32", tokens=500, seconds=10.0)
     low, high = needs(job, LARGE, rows, free=80 * GB).seconds or (0, 0)
     overhead = 1000 * 24 * 0.003
     assert math.sqrt(low * high) == pytest.approx(1000 * 8 * 20 / 50.0 + overhead)
@@ -219,8 +219,8 @@ def test_operations_count_a_multiplication_as_two_for_each_pass() -> None:
 
 
 def test_the_newest_runs_speed_counts_half(tmp_path: Path) -> None:
-    for speed in (100.0, 200.0, 0.0):
-        remember_speed(JOB, SMALL, "cpu", "float32", speed)
+    for tokens, seconds in ((1000, 10.0), (2000, 10.0), (0, 10.0), (9999, 1.0)):  # the last two tell nothing
+        remember_speed(JOB, SMALL, "cpu", "float32", tokens=tokens, seconds=seconds)
     assert known_speed("cpu", "float32", 2).rate == pytest.approx(150.0 * token_operations(JOB, SMALL))
     (tmp_path / "cache" / "speed.json").write_text("damaged")
     assert known_speed("cpu", "float32", 2).spread == 3.0
