@@ -153,6 +153,7 @@ class MainWindow(QMainWindow):
         state.navigate.connect(self.go)
         state.compare_asked.connect(self._compare)
         state.export_asked.connect(self._export)
+        state.try_asked.connect(self._try)
         state.notice.connect(self._show_notice)
         state.draft.changed.connect(self._refresh_marks)
         state.run_changed.connect(self._run_changed)
@@ -174,6 +175,10 @@ class MainWindow(QMainWindow):
     def _export(self, folder: Path) -> None:
         self.go("export")
         self.pages["export"].show_run(folder)  # type: ignore[attr-defined]  # the Export page
+
+    def _try(self, source: str) -> None:
+        self.go("compare")
+        self.pages["compare"].show_model(source)  # type: ignore[attr-defined]  # the Compare page
 
     def _after_first_paint(self) -> None:
         if self._quits_after_paint:

@@ -72,6 +72,11 @@ class ComparePage(Page):
         self.compare.set_models(sources, run_folder)
         self._offer_prompts(run.job)
 
+    def show_model(self, source: str) -> None:
+        """Try a model alone."""
+        self.compare.set_models([(source, _model_title(source))])
+        self.compare.warm()
+
     def show_runs(self, folders: list[Path]) -> None:
         """Compare several runs with the base of the first."""
         if folders:

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QScrollArea, QVBoxLayout
 
 import engine
 from engine.library.folders import data_folder, models_folder, runs_folder
-from engine.library.hub import delete_token, read_token, save_token
+from engine.library.hub_token import delete_token, read_token, save_token
 from gui.pages.page import GAP, Page
 from gui.report import report_text
 from gui.shortcuts import show_shortcuts

@@ -41,6 +41,7 @@ class AppState(QObject):
     navigate = Signal(str)
     compare_asked = Signal(list)  # list[Path]: run folders
     export_asked = Signal(object)  # Path: a run's folder
+    try_asked = Signal(str)  # a model's source, to be asked something on the Compare page
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)

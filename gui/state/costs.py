@@ -23,10 +23,12 @@ class Costs:
         return self.estimate.seconds
 
 
-def costs_of(job: Job, machine: Machine, rows: RowStats | None = None) -> Costs | None:
-    """The costs of a draft; None when its model cannot be used."""
+def costs_of(
+    job: Job, machine: Machine, rows: RowStats | None = None, model: ModelInfo | None = None
+) -> Costs | None:
+    """The costs of a draft, or of the draft with another model; None when the model cannot be used."""
     try:
-        model = describe(locate_model(job.model.source, job.model.revision))
+        model = model or describe(locate_model(job.model.source, job.model.revision))
         return Costs(estimate(job, model, rows, machine), model)
     except EngineError:
         return None
