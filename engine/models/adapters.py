@@ -59,6 +59,16 @@ def trained_parameters(model: torch.nn.Module) -> dict[str, torch.nn.Parameter]:
     return {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
 
 
+def has_adapter(model: torch.nn.Module) -> bool:
+    """Whether an adapter learns beside frozen weights; else the weights themselves do."""
+    return isinstance(model, PeftModel)
+
+
+def name_base(model: PeftModel, source: str) -> None:
+    """Have the adapter's own files name its base as the job does ("starter", a folder, a hub id)."""
+    model.peft_config["default"].base_model_name_or_path = source
+
+
 def save_adapter(model: torch.nn.Module, folder: Path, dtype: torch.dtype | None = None) -> None:
     """Write what was learned into `folder`: PEFT's two files, or the whole model where it was trained whole.
 

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from peft import PeftModel
 
 from engine.job.adapters import ADAPTERS
 from engine.job.cards import resolve
 from engine.job.channel import Desk
 from engine.job.job import Job
 from engine.library.devices import Machine
-from engine.models.adapters import trained_parameters
+from engine.models.adapters import has_adapter, name_base, trained_parameters
 from engine.models.generate import answer_ends
 from engine.models.load import LoadedModel
 from engine.models.placement import DTYPES
@@ -88,8 +87,8 @@ def assemble(job: Job, loaded: LoadedModel, rows: PreparedRows, machine: Machine
 def trainable_model(job: Job, loaded: LoadedModel) -> Any:  # Any: PeftModel or a transformers model
     """The model with the job's adapter, or with all its weights free."""
     model = resolve(ADAPTERS[job.adapter.kind].code)(loaded.model, job.adapter.settings)
-    if isinstance(model, PeftModel):
-        model.peft_config["default"].base_model_name_or_path = job.model.source
+    if has_adapter(model):
+        name_base(model, job.model.source)
     if job.train.checkpointing:
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     return model
@@ -129,7 +128,7 @@ def facts_of(rows: PreparedRows, loaded: LoadedModel) -> Facts:
 def _autocast(model: Any, loaded: LoadedModel) -> torch.dtype | None:  # Any: see trainable_model
     """A model trained whole is held in float32, but computes in the dtype that was chosen."""
     dtype = DTYPES[loaded.dtype]
-    return None if isinstance(model, PeftModel) or dtype == torch.float32 else dtype
+    return None if has_adapter(model) or dtype == torch.float32 else dtype
 
 
 def _sampler(job: Job, model: Any, loaded: LoadedModel, rows: PreparedRows, desk: Desk) -> Sampler:

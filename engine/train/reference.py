@@ -4,11 +4,10 @@ import contextlib
 from collections.abc import Iterable
 
 import torch
-from peft import PeftModel
 from torch import Tensor
 
 from engine.methods.preference import PairLogps
-from engine.models.adapters import adapter_off
+from engine.models.adapters import adapter_off, has_adapter
 from engine.models.generate import evaluating
 from engine.train.batches import Batch
 from engine.train.forward import Policy
@@ -29,7 +28,7 @@ class Reference:
     @property
     def needs_preparing(self) -> bool:
         """Whether all rows must be looked at before training."""
-        return not isinstance(self._policy.model, PeftModel)
+        return not has_adapter(self._policy.model)
 
     def prepare(self, batches: Iterable[Batch]) -> None:
         """Look at all pairs of these batches that are not known yet."""
@@ -57,7 +56,7 @@ class Reference:
         if not unknown.any():
             return
         model = self._policy.model
-        off = adapter_off(model) if isinstance(model, PeftModel) else contextlib.nullcontext()
+        off = adapter_off(model) if has_adapter(model) else contextlib.nullcontext()
         with off, evaluating(model), torch.no_grad():
             pairs = self._policy.score_pairs(batch)
         columns = (pairs.chosen, pairs.rejected, pairs.chosen_tokens, pairs.rejected_tokens)

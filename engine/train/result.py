@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import PeftModel
 
 from engine.job.channel import ADAPTER, CHECKPOINTS, Desk
 from engine.job.events import Trained
-from engine.models.adapters import save_adapter
+from engine.models.adapters import has_adapter, save_adapter
 from engine.models.load import LoadedModel
 from engine.models.placement import DTYPES
 from engine.train.checkpoints import complete_folder
@@ -24,7 +23,7 @@ def write_result(
     Raises ResourceError when the disk is full; the last checkpoint holds the same.
     """
     with complete_folder(run / ADAPTER) as part:
-        if isinstance(model, PeftModel):
+        if has_adapter(model):
             save_adapter(model, part)
         else:
             save_adapter(model, part, DTYPES.get(loaded.info.dtype, torch.float32))

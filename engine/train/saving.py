@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import PeftModel
 
 from engine.job.channel import Desk
 from engine.job.events import Saved
@@ -102,6 +101,5 @@ class Keeper:
         return {
             "state": self._state.plain(),
             "micro_batch": self._rows_at_a_time.size,
-            "is_adapter": isinstance(self._model, PeftModel),
             "facts": self._facts,
         }

@@ -5,7 +5,7 @@ import torch
 
 from engine.job.adapters import FullSettings, LoraSettings
 from engine.job.channel import Desk
-from engine.job.errors import ResourceError, TrainingError
+from engine.job.errors import TrainingError
 from engine.job.job import job_from_values
 from engine.models.adapters import add_lora, train_all, trained_parameters
 from engine.train.batches import Order
@@ -99,35 +99,3 @@ def test_an_update_that_is_redone_has_the_same_chance(tmp_path):
 def test_numbers_that_run_away_end_the_run(loss, norm):
     with pytest.raises(TrainingError, match="step 7"):
         refuse_runaway(loss, norm, 7, 1e-3)
-
-
-def test_when_memory_runs_out_rows_are_halved_and_the_update_is_done_anew(tmp_path):
-    rows, sizes = RowsAtATime(8, Desk(tmp_path)), []
-
-    def work(size):
-        sizes.append(size)
-        if size > 3:
-            raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried 4 GB")
-        return size
-
-    assert rows.fitting(work) == 2
-    assert sizes == [8, 4, 2]
-    assert rows.size == 2
-    assert (tmp_path / "events.jsonl").read_text().count('"remark"') == 2
-
-
-def test_one_row_that_does_not_fit_ends_with_advice(tmp_path):
-    def work(size):
-        raise torch.OutOfMemoryError("CUDA out of memory.")
-
-    with pytest.raises(ResourceError, match="single row") as error:
-        RowsAtATime(2, Desk(tmp_path)).fitting(work)
-    assert "max_tokens" in error.value.advice
-
-
-def test_other_errors_are_not_taken_for_memory(tmp_path):
-    def work(size):
-        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
-
-    with pytest.raises(RuntimeError, match="mat1"):
-        RowsAtATime(8, Desk(tmp_path)).fitting(work)

@@ -1,0 +1,66 @@
+import pytest
+import torch
+
+from engine.job.channel import Desk, events_of
+from engine.job.errors import ResourceError
+from engine.job.events import Remark
+from engine.train.memory import MemoryGauge, RowsAtATime, is_out_of_memory
+
+
+def test_when_memory_runs_out_rows_are_halved_and_the_work_is_done_anew(tmp_path):
+    rows, sizes = RowsAtATime(7, Desk(tmp_path)), []
+
+    def work(size):
+        sizes.append(size)
+        if size > 3:
+            raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried 4 GB")
+        return "done"
+
+    assert rows.fitting(work) == "done"
+    assert sizes == [7, 4, 2]
+    assert rows.size == 2  # and it stays so for the updates to come
+    told = [event for event in events_of(tmp_path) if isinstance(event, Remark)]
+    assert [remark.title[-22:] for remark in told] == ["with 4 rows at a time.", "with 2 rows at a time."]
+
+
+def test_what_held_the_memory_is_gone_before_the_next_try(tmp_path):
+    import gc
+    import weakref
+
+    held = []
+
+    def work(size):
+        gc.collect()
+        if size == 2:
+            activations = torch.zeros(10)
+            held.append(weakref.ref(activations))
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return held[0]() is None
+
+    assert RowsAtATime(2, Desk(tmp_path)).fitting(work)
+
+
+def test_one_row_that_does_not_fit_ends_with_advice(tmp_path):
+    def work(size):
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    with pytest.raises(ResourceError, match="single row") as error:
+        RowsAtATime(2, Desk(tmp_path)).fitting(work)
+    assert "max_tokens" in error.value.advice
+
+
+def test_other_errors_are_not_taken_for_memory(tmp_path):
+    def work(size):
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+
+    with pytest.raises(RuntimeError, match="mat1"):
+        RowsAtATime(8, Desk(tmp_path)).fitting(work)
+    assert is_out_of_memory(MemoryError())
+
+
+def test_the_gauge_sees_what_is_taken():
+    gauge = MemoryGauge("cpu")
+    before = gauge.read()
+    taken = torch.ones(16 * 2**20)  # 64 MiB
+    assert gauge.read() - before > 32 * 2**20
+    assert taken.sum() > 0
