@@ -380,3 +380,29 @@ def test_a_model_trained_whole_is_stored_as_its_base_was(tmp_path):
     stored = load_file(tmp_path / "run" / "adapter" / "model.safetensors")
     assert {tensor.dtype for tensor in stored.values()} == {torch.bfloat16}
     assert load_model(tmp_path / "run" / "adapter").tokenizer.chat_template
+
+
+@pytest.mark.parametrize("adapter", ADAPTERS)
+def test_a_16_bit_run_learns_in_float32(adapter, tmp_path):
+    job = tiny_job(
+        tmp_path, "dpo", adapter, model={"dtype": "bfloat16"}, train={"steps": 8, "learning_rate": 3e-3}
+    )
+    events = run(job, tmp_path / "run")
+    steps = told(events, Step)
+    assert told(events, Prepared)[0].dtype == "bfloat16"
+    assert steps[0].loss == pytest.approx(math.log(2), abs=1e-6)  # the same path for policy and reference
+    assert steps[-1].loss < steps[0].loss
+    optimizer = load_file(newest(tmp_path / "run") / "optimizer.safetensors")
+    assert {tensor.dtype for tensor in optimizer.values()} == {torch.float32}
+
+
+def test_running_text_is_continued_not_asked(tmp_path):
+    job = tiny_job(tmp_path, "pretrain", watch={"prompts": ["hello dog"], "sample_every": 50})
+    sampled = told(run(job, tmp_path / "run"), Sampled)[0]
+    loaded = load_model(tmp_path / "model", "float32", "cpu")
+    with torch.no_grad():
+        ids = loaded.tokenizer("hello dog", return_tensors="pt")["input_ids"]
+        for _ in range(4):
+            ids = torch.cat([ids, loaded.model(ids).logits[:, -1:].argmax(-1)], dim=1)
+    first = len(loaded.tokenizer("hello dog")["input_ids"])
+    assert sampled.answer == loaded.tokenizer.decode(ids[0, first:], skip_special_tokens=True)
