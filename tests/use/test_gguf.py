@@ -24,7 +24,15 @@ def written(folder, family="llama", kind="f32", split="llama3", progress=None, *
     model, tokenizer = tiny_model(family, **changes), tiny_tokenizer(split)
     path = folder / "model.gguf"
     label = Label("tiny", "base", "apache-2.0")
-    write_gguf(model, tokenizer, path, kind, label, [2], progress or (lambda done, total: None))
+    write_gguf(
+        model,
+        tokenizer,
+        path,
+        kind=kind,
+        label=label,
+        turn_ends=[2],
+        progress=progress or (lambda done, total: None),
+    )
     return model, tokenizer, path
 
 
@@ -146,7 +154,14 @@ def test_numbers_too_large_for_16_bit_are_refused(tmp_path):
     model = tiny_model()
     model.lm_head.weight.data[0, 0] = 70000.0
     with pytest.raises(ModelError, match="bfloat16"):
-        write_gguf(model, tiny_tokenizer(), tmp_path / "m.gguf", "f16", Label("t", "b"), [2])
+        write_gguf(
+            model,
+            tiny_tokenizer(),
+            tmp_path / "m.gguf",
+            kind="f16",
+            label=Label("t", "b"),
+            turn_ends=[2],
+        )
 
 
 def test_progress_counts_tensors_and_may_end_the_writing(tmp_path):
