@@ -2,7 +2,6 @@ import dataclasses
 import json
 import math
 import shutil
-from pathlib import Path
 
 import pytest
 import torch
@@ -11,29 +10,24 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
 from engine.job.adapters import ADAPTERS
-from engine.job.commands import Evaluate, Pause, Resume, Sample, Save, Set, Stop
+from engine.job.commands import Save
 from engine.job.errors import DataError, JobError, TrainingError
 from engine.job.events import (
-    Changed,
-    Continued,
     Evaluated,
-    Paused,
     Phase,
     Prepared,
-    Remark,
     Sampled,
     Saved,
     Step,
     Trained,
 )
-from engine.job.job import with_value
 from engine.job.methods import METHODS
 from engine.job.record import RunRecord, read_record, write_record
 from engine.models.load import load_model
 from engine.train import loop
 from engine.train.session import train
 from tests.models.tiny_models import FAMILIES, tiny_model, tiny_tokenizer
-from tests.train.tiny_runs import WORDS, ScriptedDesk, run, tiny_job, told, write_rows
+from tests.train.tiny_runs import WORDS, ScriptedDesk, newest, once, run, tiny_job, told, write_rows
 
 
 @pytest.mark.parametrize("adapter", ADAPTERS)
@@ -96,194 +90,6 @@ def test_training_lowers_the_loss(tmp_path):
     job = tiny_job(tmp_path, train={"steps": 20, "learning_rate": 1e-2})
     steps = told(run(job, tmp_path / "run"), Step)
     assert sum(step.loss for step in steps[-4:]) < 0.8 * sum(step.loss for step in steps[:4])
-
-
-def weights_after(folder):
-    return load_file(folder / "adapter" / "adapter_model.safetensors")
-
-
-class Crash(BaseException):
-    """Stands for the end of the process."""
-
-
-def crash_at(step):
-    def script(event):
-        if isinstance(event, Step) and event.step == step:
-            raise Crash
-        return [Save()] if isinstance(event, Step) and event.step == step - 2 else []
-
-    return script
-
-
-@pytest.mark.parametrize(("method", "packing"), [("sft", "auto"), ("dpo", "off")])
-def test_a_run_that_was_cut_short_and_resumed_ends_in_the_very_same_weights(method, packing, tmp_path):
-    sections = {
-        "train": {"steps": 8, "micro_batch": 2},
-        "rows": {"packing": packing},
-        "watch": {"evaluate_every": 3},
-    }
-    job = tiny_job(tmp_path, method, dropout=0.2, **sections)
-    whole = run(job, tmp_path / "whole")
-    with pytest.raises(Crash):
-        run(job, tmp_path / "cut", crash_at(6))
-    resumed = run(job, tmp_path / "cut", resume_from=newest(tmp_path / "cut"))
-    assert [step.step for step in told(resumed, Step)] == [1, 2, 3, 4, 5, 6, 5, 6, 7, 8]
-    for kind, fields in ((Step, ("loss", "learning_rate", "rows")), (Evaluated, ("loss", "is_best"))):
-        told_by_step = {event.step: event for event in told(resumed, kind)}
-        for event in told(whole, kind):
-            again = told_by_step[event.step]
-            assert [getattr(again, name) for name in fields] == [getattr(event, name) for name in fields]
-    first, second = weights_after(tmp_path / "whole"), weights_after(tmp_path / "cut")
-    assert all(torch.equal(first[name], second[name]) for name in first)
-    ends = told(whole, Trained)[0], told(resumed, Trained)[0]
-    for name in ("first_loss", "last_loss", "best_loss", "best_step", "tokens"):
-        assert getattr(ends[0], name) == getattr(ends[1], name)
-
-
-def newest(folder):
-    return max((folder / "checkpoints").iterdir())
-
-
-def test_a_model_trained_whole_resumes_to_the_very_same_weights(tmp_path):
-    job = tiny_job(tmp_path, "dpo", "full", train={"steps": 6})
-    run(job, tmp_path / "whole")
-    with pytest.raises(Crash):
-        run(job, tmp_path / "cut", crash_at(5))
-    run(job, tmp_path / "cut", resume_from=newest(tmp_path / "cut"))
-    paths = [tmp_path / name / "adapter" / "model.safetensors" for name in ("whole", "cut")]
-    first, second = map(load_file, paths)
-    assert all(torch.equal(first[name], second[name]) for name in first)
-
-
-def test_a_damaged_checkpoint_gives_way_to_the_one_before(tmp_path):
-    job, folder = tiny_job(tmp_path, train={"steps": 4}), tmp_path / "run"
-    run(job, folder, lambda event: [Save()] if isinstance(event, Step) else [])
-    last = newest(folder)
-    (last / "optimizer.safetensors").write_bytes(b"x")
-    events = run(job, folder, resume_from=last)
-    remark = told(events, Remark)[-1]
-    assert "step-000004" in remark.title
-    assert remark.advice == "Going on from step 3."
-    assert [step.step for step in told(events, Step)] == [1, 2, 3, 4, 4]
-
-
-def test_data_that_changed_since_the_checkpoint_is_refused(tmp_path):
-    job, folder = tiny_job(tmp_path), tmp_path / "run"
-    run(job, folder)
-    with Path(job.data[0].path).open("a", encoding="utf-8") as file:
-        file.write('{"instruction": "dog?", "response": "fox"}\n')
-    with pytest.raises(DataError, match="changed"):
-        run(job, folder, resume_from=newest(folder))
-
-
-def test_another_number_of_threads_is_told_when_resuming(tmp_path):
-    job, folder = tiny_job(tmp_path), tmp_path / "run"
-    run(job, folder)
-    threads = torch.get_num_threads()
-    other = with_value(job, "device.threads", threads + 1)
-    try:
-        events = run(other, folder, resume_from=newest(folder))
-    finally:
-        torch.set_num_threads(threads)
-    assert any("threads" in remark.title for remark in told(events, Remark))
-
-
-def once(kind, step, *commands):
-    """Give the commands after that step."""
-    return lambda event: list(commands) if isinstance(event, kind) and event.step == step else []
-
-
-def test_stop_saves_a_checkpoint_and_the_result(tmp_path):
-    events = run(tiny_job(tmp_path), tmp_path / "run", once(Step, 2, Stop()))
-    assert [step.step for step in told(events, Step)] == [1, 2]
-    trained = told(events, Trained)[0]
-    assert (trained.step, trained.steps) == (2, 3)
-    assert (tmp_path / "run" / "checkpoints" / "step-000002" / "manifest.json").exists()
-    assert (tmp_path / "run" / "adapter" / "adapter_config.json").exists()
-
-
-def test_stop_can_discard_everything(tmp_path):
-    events = run(tiny_job(tmp_path), tmp_path / "run", once(Step, 2, Save(), Stop(keep=False)))
-    assert told(events, Trained) == []
-    assert not (tmp_path / "run" / "checkpoints").exists()
-    assert not (tmp_path / "run" / "adapter").exists()
-
-
-def test_while_paused_it_still_saves_samples_and_checks(tmp_path):
-    def script(event):
-        match event:
-            case Step(step=1):
-                return [Pause(), Save(), Sample(prompt="hello dog"), Evaluate()]
-            case Evaluated(step=1):
-                return [Resume()]
-        return []
-
-    events = run(
-        tiny_job(tmp_path, watch={"evaluate_every": 50, "sample_every": 50}), tmp_path / "run", script
-    )
-    order = [
-        type(event) for event in events if event.__class__ in (Paused, Saved, Evaluated, Continued, Step)
-    ]
-    assert order[:6] == [Step, Paused, Saved, Evaluated, Saved, Continued]  # saved again: it is the best
-    assert ("hello dog", 1) in [(s.prompt, s.step) for s in told(events, Sampled)]
-    assert len(told(events, Step)) == 3
-
-
-def test_a_stop_during_a_pause_ends_the_run(tmp_path):
-    script = once(Step, 1, Pause(), Stop())
-    assert len(told(run(tiny_job(tmp_path), tmp_path / "run", script), Step)) == 1
-
-
-def test_the_learning_rate_can_be_changed_while_it_runs(tmp_path):
-    job = tiny_job(tmp_path, train={"schedule": "constant", "warmup": 0.0})
-    events = run(job, tmp_path / "run", once(Step, 1, Set("learning_rate", 5e-4)))
-    assert [step.learning_rate for step in told(events, Step)] == [1e-3, 5e-4, 5e-4]
-    assert told(events, Changed)[0].value == 5e-4
-
-
-@pytest.mark.parametrize(("name", "value"), [("learning_rate", -1.0), ("batch_size", 3.0)])
-def test_what_cannot_be_changed_is_said(name, value, tmp_path):
-    events = run(tiny_job(tmp_path), tmp_path / "run", once(Step, 1, Set(name, value)))
-    assert told(events, Changed) == []
-    assert name in told(events, Remark)[0].title
-
-
-def test_the_best_and_the_newest_checkpoints_are_kept(tmp_path):
-    job = tiny_job(tmp_path, train={"steps": 6}, watch={"evaluate_every": 1}, saving={"keep": 1})
-    events = run(job, tmp_path / "run", lambda event: [Save()] if isinstance(event, Step) else [])
-    best = told(events, Trained)[0].best_step
-    kept = {path.name for path in (tmp_path / "run" / "checkpoints").iterdir()}
-    assert kept == {f"step-{best:06d}", "step-000006"}
-    assert best == min(told(events, Evaluated), key=lambda e: e.loss).step
-
-
-def test_checkpoints_come_by_the_clock(tmp_path):
-    job = tiny_job(tmp_path, saving={"every_minutes": 1e-9, "best": False})
-    assert [s.reason for s in told(run(job, tmp_path / "run"), Saved)] == ["time", "time", "end"]
-
-
-def test_a_full_disk_pauses_until_there_is_space(tmp_path, monkeypatch):
-    free = iter([0, 2**50, 2**50, 2**50, 2**50])
-    usage = shutil.disk_usage(tmp_path)._replace
-    monkeypatch.setattr("engine.train.checkpoints.shutil.disk_usage", lambda place: usage(free=next(free)))
-
-    def script(event):
-        match event:
-            case Step(step=1):
-                return [Save()]
-            case Paused():
-                return [Resume()]
-        return []
-
-    job = tiny_job(tmp_path, saving={"best": False})
-    events = run(job, tmp_path / "run", script)
-    order = [
-        type(event).__name__
-        for event in events
-        if event.__class__ in (Remark, Paused, Continued, Saved, Step)
-    ]
-    assert order == ["Step", "Remark", "Paused", "Saved", "Continued", "Step", "Step", "Saved"]
-    assert "MiB" in told(events, Remark)[0].title
 
 
 def test_a_loss_that_is_no_number_ends_the_run_and_keeps_the_last_checkpoint(tmp_path, monkeypatch):

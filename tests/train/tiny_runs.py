@@ -99,3 +99,13 @@ def example(index: int, length: int, prompt: int = 2, parts: int = 1, seed: int 
         ]
         encoded.append(Encoded(index + 1, ids, [place >= prompt for place in range(len(ids))], 0))
     return Example(index, index + 1, tuple(encoded))
+
+
+def once(kind: type, step: int, *commands: Command) -> Callable[[Event], list[Command]]:
+    """A script that gives the commands after that step."""
+    return lambda event: list(commands) if isinstance(event, kind) and event.step == step else []
+
+
+def newest(folder: Path) -> Path:
+    """The last checkpoint of a run."""
+    return max((folder / "checkpoints").iterdir())
