@@ -59,7 +59,8 @@ class Output:
     def result(self, values: object) -> None:
         """The result as one JSON object, where that was asked for."""
         if self.as_json:
-            print(json.dumps(to_plain(values), ensure_ascii=False, indent=2), file=self.out, flush=True)
+            indent = 2 if self.has_terminal else None
+            print(json.dumps(to_plain(values), ensure_ascii=False, indent=indent), file=self.out, flush=True)
 
     def table(self, titles: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """A table with aligned columns; numbers stand to the right."""

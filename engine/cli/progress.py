@@ -21,6 +21,7 @@ from engine.job.events import (
 )
 
 PLAIN_LINES = 10
+_BAR = "{desc} {percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
 _TONES = {"good": "✓", "info": "·", "warn": "!"}
 
 
@@ -64,6 +65,9 @@ class EventPrinter:
                 self._step(event)
             case Progress(title=title, done=done, total=total, unit=unit):
                 self._advance(title, done, total, unit)
+            case Phase():
+                self.close()
+                self._line(event_line(event))
             case _:
                 if line := event_line(event):
                     self._line(line)
@@ -77,8 +81,8 @@ class EventPrinter:
     def _step(self, event: Step) -> None:
         loss = number(event.loss)
         if self._output.has_bar:
-            self._advance("Training", event.step, event.steps, "step")
-            self._bar.set_postfix_str(f"loss {loss}, {event.tokens_per_second:.0f} tokens/s")
+            words = f"loss {loss}, {event.tokens_per_second:.0f} tokens/s"
+            self._advance("Training", event.step, event.steps, "step", words)
             return
         portion = max(1, event.steps // PLAIN_LINES)
         if event.step in (1, event.steps) or event.step % portion == 0:
@@ -86,17 +90,17 @@ class EventPrinter:
                 f"step {event.step}/{event.steps}  loss {loss}  {event.tokens_per_second:.0f} tokens/s"
             )
 
-    def _advance(self, title: str, done: int, total: int | None, unit: str) -> None:
+    def _advance(self, title: str, done: int, total: int | None, unit: str, words: str = "") -> None:
         if not self._output.has_bar:
             self._portion(title, done, total, unit)
             return
         if self._bar is None or self._bar_title != title:
             self.close()
-            self._bar = _new_bar(self._output, title, total, unit)
+            self._bar = _new_bar(self._output, title, done, total, unit)
             self._bar_title = title
         self._bar.total = total
         self._bar.n = done
-        self._bar.refresh()
+        self._bar.set_postfix_str(words)  # draws it too
 
     def _portion(self, title: str, done: int, total: int | None, unit: str) -> None:
         """A plain line at every tenth of a countable piece of work."""
@@ -152,11 +156,17 @@ def _prepared_line(event: Prepared) -> str:
     return f"{rows}{skipped}; {trained}; {event.steps} steps on {event.device} in {event.dtype}."
 
 
-def _new_bar(output: Output, title: str, total: int | None, unit: str) -> Any:  # Any: tqdm has no types
+def _new_bar(output: Output, title: str, done: int, total: int | None, unit: str) -> Any:  # Any: as above
+    """A bar that begins at `done`: a resumed run's earlier steps took none of its time."""
     from tqdm import tqdm
 
-    as_bytes = unit == "bytes"
-    unit_word = "B" if as_bytes else f" {unit}"
     return tqdm(
-        total=total, desc=title, unit=unit_word, unit_scale=as_bytes, file=output.err, dynamic_ncols=True
+        total=total,
+        initial=done,
+        desc=title,
+        unit="B" if unit == "bytes" else f" {unit}",
+        unit_scale=unit == "bytes",
+        bar_format=None if unit == "bytes" else _BAR,
+        file=output.err,
+        dynamic_ncols=True,
     )
