@@ -19,7 +19,9 @@ def new_setup(state: AppState) -> None:
 def open_file(state: AppState, parent: QWidget) -> None:
     """Open a job file as the draft, or data as the draft's data."""
     title = parent.tr("Open a job file or a file of examples")
-    filters = parent.tr("Jobs and examples (*.toml *.jsonl *.json *.csv *.tsv *.parquet *.txt);;All files (*)")
+    filters = parent.tr(
+        "Jobs and examples (*.toml *.jsonl *.json *.csv *.tsv *.parquet *.txt);;All files (*)"
+    )
     name, _ = QFileDialog.getOpenFileName(parent, title, "", filters)
     if not name:
         return

@@ -10,6 +10,8 @@ from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QStackedWi
 
 from engine.job.commands import Stop
 from engine.library.folders import home
+from gui.awake import StayAwake
+from gui.notification import ended_words, notify
 from gui.pages.welcome import WelcomePage
 from gui.rail import Rail
 from gui.shortcuts import add_shortcuts, show_shortcuts
@@ -32,6 +34,7 @@ PAGES = {
 SMALLEST = (980, 640)
 FIRST_SIZE = (1280, 800)
 NOTICE_MILLISECONDS = 8000
+BANNER = "next-run"
 
 
 class MainWindow(QMainWindow):
@@ -44,6 +47,7 @@ class MainWindow(QMainWindow):
         self.page = ""
         self._has_painted = False
         self._quits_after_paint = False
+        self.awake = StayAwake()
         self.setWindowTitle("Tunewright")
         self.setMinimumSize(*SMALLEST)
         self.setAcceptDrops(True)
@@ -66,6 +70,9 @@ class MainWindow(QMainWindow):
         self.stack.setCurrentWidget(self.pages[page])
         self.rail.show_page(page)
         self.pages[page].entered()  # type: ignore[attr-defined]  # every page has it
+        if page != "welcome" and not self.state.preferences.seen_welcome:
+            self.state.set_preference("seen_welcome", True)
+        self._show_banner()
 
     def call(self, name: str) -> None:
         """Call a page's action by its name; where the open page has none, the Train page's."""
@@ -116,6 +123,7 @@ class MainWindow(QMainWindow):
         if not self._may_close():
             event.ignore()
             return
+        self.awake.set(False)
         settings = self._settings()
         settings.setValue("geometry", self.saveGeometry())
         for page in self.pages.values():
@@ -154,6 +162,7 @@ class MainWindow(QMainWindow):
         state.compare_asked.connect(self._compare)
         state.export_asked.connect(self._export)
         state.try_asked.connect(self._try)
+        state.shortcuts_asked.connect(self.show_shortcuts)
         state.notice.connect(self._show_notice)
         state.draft.changed.connect(self._refresh_marks)
         state.run_changed.connect(self._run_changed)
@@ -193,7 +202,7 @@ class MainWindow(QMainWindow):
     def _run_changed(self) -> None:
         if self.state.run is not None:
             self.state.run.changed.connect(self._show_progress)
-            self.state.run.ended.connect(self._refresh_marks)
+            self.state.run.ended.connect(self._run_ended)
         self._show_progress()
         self._refresh_marks()
 
@@ -203,6 +212,24 @@ class MainWindow(QMainWindow):
             self.setWindowTitle(f"{run.share_done:.0%} - {run.name} - Tunewright".replace("%", " %", 1))
         else:
             self.setWindowTitle("Tunewright")
+        self.awake.set(run is not None and run.is_active and self.state.preferences.keep_awake)
+        self._show_banner()
+
+    def _run_ended(self) -> None:
+        run = self.state.run
+        self._refresh_marks()
+        if run is not None and self.state.preferences.notify:
+            notify(self, run.name, ended_words(run.status))
+
+    def _show_banner(self) -> None:
+        """While a run goes on, the set-up pages prepare the next one, and say so."""
+        run = self.state.run
+        if run is not None and run.is_active and self.page in ("model", "data", "method"):
+            if self.notices.notice(BANNER) is None:
+                text = self.tr("{name} is training. These pages prepare the next run.").format(name=run.name)
+                self.notices.show_notice(BANNER, Notice("info", text))
+        else:
+            self.notices.clear(BANNER)
 
     def _refresh_marks(self) -> None:
         for page, mark in step_marks(self.state).items():

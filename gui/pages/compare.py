@@ -2,6 +2,7 @@
 
 import json
 import random
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtGui import QKeySequence, QShortcut
@@ -294,7 +295,7 @@ class ComparePage(Page):
     def _report_menu(self) -> None:
         menu = QMenu(self)
         for kind, label in (("html", "HTML"), ("csv", "CSV"), ("md", "Markdown")):
-            menu.addAction(label, lambda kind=kind: self._save_report(kind))
+            menu.addAction(label, partial(self._save_report, kind))
         menu.exec(self.report_button.mapToGlobal(self.report_button.rect().bottomLeft()))
 
     def _save_report(self, kind: str) -> None:

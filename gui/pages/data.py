@@ -1,6 +1,7 @@
 """Data: drop it, see what it is, and see exactly what the model will see of it."""
 
 import dataclasses
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtWidgets import (
@@ -138,7 +139,7 @@ class DataPage(Page):
     def _samples_menu(self) -> None:
         menu = QMenu(self)
         for path in sorted(samples_folder().glob("*.jsonl")):
-            menu.addAction(path.stem.capitalize(), lambda path=path: self.state.open_paths([path]))
+            menu.addAction(path.stem.capitalize(), partial(self.state.open_paths, [path]))
         menu.exec(self.samples_button.mapToGlobal(self.samples_button.rect().bottomLeft()))
 
     def _paste(self) -> None:

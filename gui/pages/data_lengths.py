@@ -60,7 +60,7 @@ class LengthsCard(Card):
             series.append((self.tr("Rejected"), found.lengths_rejected, "series2"))
         counted = [(label, _counts(lengths, top), role) for label, lengths, role in series]
         self.histogram.set_series(counted, 0, top)
-        self.histogram.set_cut(min(rows.max_tokens, round(top)), SMALLEST_CUT)
+        self.histogram.set_cut(rows.max_tokens, SMALLEST_CUT)
         self.cut_box.set_value(rows.max_tokens)
         self.set_subtle(self.tr("typical {n} tokens").format(n=found.percentiles.get("p50", 0)))
         self._preview(rows.max_tokens)

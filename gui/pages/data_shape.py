@@ -1,5 +1,7 @@
 """What the data is, with the evidence; another shape can be chosen; a method that does not fit is mended."""
 
+from functools import partial
+
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QVBoxLayout, QWidget
 
@@ -28,6 +30,7 @@ class ShapeCard(Card):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(padding=14, parent=parent)
+        self._fitting = ""
         row = QHBoxLayout()
         row.setSpacing(14)
         self.icon = IconLabel("message-square", "accent", 20)
@@ -46,7 +49,6 @@ class ShapeCard(Card):
         row.addWidget(self.fix_button)
         row.addWidget(self.other_button)
         self.body.addLayout(row)
-        self._fitting = ""
 
     def fill(self, found: Inspected | None, method: MethodCard, phase: str, has_failed: bool) -> None:
         """Say what was found, or what is going on."""
@@ -75,5 +77,5 @@ class ShapeCard(Card):
         menu = QMenu(self)
         field = next(field for field in setting_fields(DataSource) if field.name == "shape")
         for value, label in field.setting.choices.items():
-            menu.addAction(label, lambda value=value: self.shape_chosen.emit(value))
+            menu.addAction(label, partial(self.shape_chosen.emit, value))
         menu.exec(self.other_button.mapToGlobal(self.other_button.rect().bottomLeft()))

@@ -5,6 +5,7 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from engine.job.errors import JobError
 from engine.job.job import CARD_SECTIONS, Job, with_value
 from engine.job.sections import DeviceSection, RowsSection, SavingSection, TrainSection, WatchSection
+from engine.job.settings import SettingField
 from gui.state.draft import Draft
 from gui.widgets.badge import Badge
 from gui.widgets.buttons import Button, IconButton
@@ -136,7 +137,7 @@ class AdvancedCard(Card):
         self._draft.replace(job)
 
 
-def form_fields(job: Job) -> list:  # type: ignore[type-arg]  # what `Form` takes
+def form_fields(job: Job) -> list[tuple[str, SettingField]]:
     """The fields of the form for the chosen cards: (dotted name, field) pairs."""
     fields = [pair for section, cls in SECTIONS.items() for pair in fields_of(cls, section)]
     for section in CARD_SECTIONS:

@@ -190,7 +190,7 @@ class ModelList(Card):
             line = f"{parameters_words(info.parameters)} {self.tr('parameters')} · {line}"
         problem = info.problem
         badge = ("", "") if problem else self._fit_badge(info)
-        row = ModelRow(name or info.name, line, ICONS[info.kind], badge, problem)
+        row = ModelRow(name or info.name, line, ICONS[info.kind], badge=badge, problem=problem)
         row.setChecked(not problem and self._is_chosen(info.folder))
         row.setProperty("folder", str(info.folder))
         row.clicked.connect(self._choose)
@@ -200,7 +200,7 @@ class ModelList(Card):
         parts = [self.tr("{n} downloads").format(n=count_words(found.downloads))]
         parts += [found.licence] if found.licence else []
         badge = (self.tr("Ask for access"), "warn") if found.gated else ("", "")
-        row = ModelRow(found.id, " · ".join(parts), "globe", badge)
+        row = ModelRow(found.id, " · ".join(parts), "globe", badge=badge)
         row.setChecked(found.id == self._hub_choice)
         row.setProperty("repo", found.id)
         row.clicked.connect(self._choose_hub)

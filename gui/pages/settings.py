@@ -1,6 +1,7 @@
 """Settings: look, this computer, folders, network and privacy, starting fresh, help. Changes apply at once."""
 
 import shutil
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QUrl
@@ -12,7 +13,6 @@ from engine.library.folders import data_folder, models_folder, runs_folder
 from engine.library.hub_token import delete_token, read_token, save_token
 from gui.pages.page import GAP, Page
 from gui.report import report_text
-from gui.shortcuts import show_shortcuts
 from gui.state.app_state import AppState
 from gui.state.background import in_background
 from gui.widgets.buttons import Button
@@ -58,17 +58,17 @@ class SettingsPage(Page):
         for name, row in self._folder_rows.items():
             folder = self._folder(name)
             row.set_help(str(folder))
-            in_background(row, lambda folder=folder: _size_of(folder), _Shower(row, folder).show)
+            in_background(row, partial(_size_of, folder), _Shower(row, folder).show)
 
     def _look_card(self) -> Card:
         preferences = self.state.preferences
         themes = [("system", self.tr("System")), ("light", self.tr("Light")), ("dark", self.tr("Dark"))]
         self.theme = Segmented(themes, preferences.theme, self.tr("Theme"))
-        self.theme.changed.connect(lambda value: self.state.set_preference("theme", value))
+        self.theme.changed.connect(self._choose_theme)
         languages = [("system", self.tr("System")), ("en", "English")]
         self.language = Select(languages, preferences.language, self.tr("Language"))
         self.language.changed.connect(lambda value: self.state.set_preference("language", value))
-        self.size = ValueSlider(
+        self.text_size = ValueSlider(
             80,
             160,
             preferences.text_scale,
@@ -78,13 +78,13 @@ class SettingsPage(Page):
             box=False,
             show=lambda value: f"{value:.0f} %",
         )
-        self.size.changed.connect(lambda value: self.state.set_preference("text_scale", round(value)))
+        self.text_size.changed.connect(lambda value: self.state.set_preference("text_scale", round(value)))
         return _card(
             "palette",
             self.tr("Look"),
             SettingRow(self.tr("Theme"), self.tr("Follows the system unless you choose."), self.theme),
             SettingRow(self.tr("Language"), self.tr("Numbers and dates follow it too."), self.language),
-            SettingRow(self.tr("Text size"), self.tr("Scales every page."), self.size),
+            SettingRow(self.tr("Text size"), self.tr("Scales every page."), self.text_size),
         )
 
     def _computer_card(self) -> Card:
@@ -175,7 +175,7 @@ class SettingsPage(Page):
 
     def _help_card(self) -> Card:
         keys = Button(self.tr("Show list"), "secondary", "keyboard", compact=True)
-        keys.clicked.connect(lambda: show_shortcuts(self.window()))
+        keys.clicked.connect(self.state.shortcuts_asked)
         report = Button(self.tr("Copy report"), "secondary", "copy", compact=True)
         report.clicked.connect(self._copy_report)
         return _card(
@@ -193,6 +193,9 @@ class SettingsPage(Page):
                 report,
             ),
         )
+
+    def _choose_theme(self, value: str) -> None:
+        self.state.set_preference("theme", value)
 
     def _switch(self, name: str, label: str) -> Switch:
         switch = Switch(label, getattr(self.state.preferences, name))

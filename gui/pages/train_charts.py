@@ -1,5 +1,6 @@
 """The charts of a run: those its method's card asks for, learning rate and gradients on tabs."""
 
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import Qt
@@ -141,13 +142,11 @@ class TrainCharts(Card):
         menu = QMenu(self)
         axes = (("step", self.tr("Steps")), ("tokens", self.tr("Tokens")), ("seconds", self.tr("Time")))
         for axis, label in axes:
-            menu.addAction(
-                self.tr("Along x: {what}").format(what=label), lambda axis=axis: self._set_axis(axis)
-            )
+            menu.addAction(self.tr("Along x: {what}").format(what=label), partial(self._set_axis, axis))
         menu.addSeparator()
         for ending in ("png", "svg", "csv"):
             label = self.tr("Save as {kind}…").format(kind=ending.upper())
-            menu.addAction(label, lambda ending=ending: self._save(ending))
+            menu.addAction(label, partial(self._save, ending))
         menu.exec(self.more_button.mapToGlobal(self.more_button.rect().bottomLeft()))
 
     def _set_axis(self, axis: str) -> None:

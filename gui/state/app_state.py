@@ -1,6 +1,7 @@
 """The state that the whole window shares: preferences, draft, engine, and the run in progress with its queue."""
 
 import dataclasses
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,13 @@ from engine.job.channel import CHECKPOINTS
 from engine.job.commands import Command, Pause, Resume, Stop
 from engine.job.errors import EngineError
 from engine.job.events import Event
-from engine.job.job import require_data
+from engine.job.job import Job, require_data, with_value
 from engine.job.record import ENDED, update_record
 from engine.job.sections import DataSource
 from engine.library.example import example_job
 from engine.library.folders import home
 from engine.library.models import check_model, locate_model
-from engine.library.preferences import Preferences, read_preferences, write_preferences
+from engine.library.preferences import Preferences, read_preferences, with_recent, write_preferences
 from engine.library.runs import create_run, is_alive, list_runs, settle
 from gui.engine_thread import EngineThread
 from gui.state.draft import Draft
@@ -25,6 +26,8 @@ from gui.state.live_run import LiveRun
 from gui.state.machine import MachineState
 
 DRAFT_FILE = "draft.toml"
+QUICK = "TUNEWRIGHT_QUICK_EXAMPLE"
+"""When this variable is set, the example trains just long enough to show that everything works."""
 
 
 class AppState(QObject):
@@ -41,6 +44,7 @@ class AppState(QObject):
     navigate = Signal(str)
     compare_asked = Signal(list)  # list[Path]: run folders
     export_asked = Signal(object)  # Path: a run's folder
+    shortcuts_asked = Signal()
     try_asked = Signal(str)  # a model's source, to be asked something on the Compare page
 
     def __init__(self, parent: QObject | None = None) -> None:
@@ -85,13 +89,15 @@ class AppState(QObject):
             self.navigate.emit("model")
         if data:
             self.draft.set_data(tuple(DataSource(path=str(path)) for path in data))
+            changed = with_recent(self.preferences, "recent_data", str(data[0]))
+            self.set_preference("recent_data", changed.recent_data)
             self.navigate.emit("data")
 
     # Runs
 
     def load_example(self) -> None:
         """Fill the draft with the two-minute example."""
-        self.draft.replace(example_job())
+        self.draft.replace(example_job(quick=QUICK in os.environ))
 
     def what_is_missing(self) -> str:
         """One short sentence when the draft cannot be started, else an empty text."""
@@ -110,7 +116,7 @@ class AppState(QObject):
             missing = self.what_is_missing()
             if missing:
                 raise EngineError(missing, "Complete the set-up first.")
-            folder = create_run(self.draft.job, parent=parent_run)
+            folder = create_run(self._job_to_run(), parent=parent_run)
         except EngineError as error:
             self.notice.emit("error", error.title, error.advice)
             return None
@@ -184,6 +190,13 @@ class AppState(QObject):
         """Save the draft and end the thread; a run that goes on goes on."""
         self.draft.save()
         self.engine.close()
+
+    def _job_to_run(self) -> Job:
+        """The draft, with the number of cores that the settings allow."""
+        job, threads = self.draft.job, self.preferences.threads
+        if threads is None or job.device.threads is not None:
+            return job
+        return with_value(job, "device.threads", threads)
 
     def _launch(self, folder: Path) -> LiveRun:
         run = LiveRun(folder, self)

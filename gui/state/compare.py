@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
-from engine.job.commands import Ask, Cancel
+from engine.job.commands import Ask, Stop
 from engine.job.errors import EngineError
 from engine.job.events import Answered, Event, Failed, Loaded, Lost, Phase, Piece, Ready
 from engine.job.record import read_record, update_record
@@ -60,7 +60,7 @@ class CompareState(QObject):
     def __init__(self, engine: EngineThread, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._task = EngineTask(engine, self)
-        self._task.event.connect(self._take)
+        self._task.told.connect(self._take)
         self._task.refused.connect(self._refuse)
         self.columns: list[Column] = []
         self.history: list[Question] = []
@@ -112,8 +112,8 @@ class CompareState(QObject):
 
     def stop(self) -> None:
         """End the answer in progress; what was said stays."""
-        self._task.send(Cancel())
-        self.close()
+        self._task.send(Stop())
+        self.is_busy = False
         self.changed.emit()
 
     def close(self) -> None:

@@ -10,6 +10,7 @@ from engine.job.errors import EngineError
 from engine.job.events import Check, Event, Exported, Failed, Finished, Lost, Phase, Progress
 from engine.job.exports import EXPORTS
 from engine.job.tasks import ExportTask
+from engine.library.devices import SMALLEST_FOR_BFLOAT16
 from engine.library.folders import models_folder
 from engine.library.models import ModelInfo, describe, locate_model
 from engine.library.naming import slug
@@ -38,7 +39,7 @@ class ExportState(QObject):
     def __init__(self, engine: EngineThread, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._task = EngineTask(engine, self)
-        self._task.event.connect(self._take)
+        self._task.told.connect(self._take)
         self._task.refused.connect(self._refuse)
         self.run: LiveRun | None = None
         self.model: ModelInfo | None = None
@@ -48,6 +49,7 @@ class ExportState(QObject):
         self.shard_gigabytes = 5.0
         self.writes_card = True
         self.folder = Path()
+        self.status = ""
         self._clear_result()
 
     def set_run(self, folder: Path) -> None:
@@ -78,9 +80,10 @@ class ExportState(QObject):
         """Bytes of an export, estimated from the parameters; None when the model is not known."""
         if format == "adapter":
             return self._adapter_bytes()
-        if self.model is None or self.model.parameters is None:
+        if self.model is None or not self.model.parameters:
             return None
-        bits = BITS.get(type) or BITS.get(str(self.model.dtype), 16)
+        is_tiny = self.model.parameters < SMALLEST_FOR_BFLOAT16  # answers and exports in 32 bits
+        bits = BITS.get(type) or (32 if is_tiny else BITS.get(self.model.dtype, 16))
         return round(self.model.parameters * bits / 8) + MARGIN_BYTES
 
     def space(self) -> Space:

@@ -33,7 +33,7 @@ class InspectionState(QObject):
         self._draft = draft
         self.stats: RowStats | None = None
         self._task = EngineTask(engine, self)
-        self._task.event.connect(self._take)
+        self._task.told.connect(self._take)
         self._task.refused.connect(self._fail)
         self._timer = QTimer(self, singleShot=True, interval=WAIT_MILLISECONDS)
         self._timer.timeout.connect(self._start)

@@ -59,6 +59,7 @@ class LiveRun(QObject):
         self.folder = folder
         self.job: Job | None = None
         self.record: RunRecord | None = None
+        self.newest_time = 0.0
         self.refresh()
         self._reset()
 

@@ -46,7 +46,7 @@ class ModelsState(QObject):
         self.plan_problem: tuple[str, str] | None = None
         self.download: Download | None = None
         self._task = EngineTask(state.engine, self)
-        self._task.event.connect(self._take)
+        self._task.told.connect(self._take)
         self._task.refused.connect(self._fail_download)
 
     # On this computer

@@ -15,7 +15,7 @@ from gui.engine_thread import EngineThread
 class EngineTask(QObject):
     """Starts a task's worker and hands on its events until it is closed. One object, one task folder."""
 
-    event = Signal(object)  # Event
+    told = Signal(object)  # Event
     refused = Signal(str, str)  # title, advice: it could not even be started
 
     def __init__(self, engine: EngineThread, parent: QObject | None = None) -> None:
@@ -54,4 +54,4 @@ class EngineTask(QObject):
         if self.folder is None or folder != str(self.folder):
             return
         for event in events:
-            self.event.emit(event)
+            self.told.emit(event)

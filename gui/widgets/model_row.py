@@ -20,6 +20,7 @@ class ModelRow(QAbstractButton):
         name: str,
         line: str,
         icon: str = "box",
+        *,
         badge: tuple[str, str] = ("", ""),
         problem: str = "",
         parent: QWidget | None = None,

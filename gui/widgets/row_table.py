@@ -92,9 +92,9 @@ class RowTable(QWidget):
         self, columns: Sequence[str], roles: Mapping[str, str], options: Sequence[tuple[str, str]], count: int
     ) -> None:
         """Columns, the column of each role, the (role, words) that may be chosen, and how many rows there are."""
-        for name, select in self._heads:
-            name.deleteLater()
-            select.deleteLater()
+        for old_label, old_select in self._heads:
+            old_label.deleteLater()
+            old_select.deleteLater()
         self._heads = []
         by_column = {column: role for role, column in roles.items()}
         for column in columns:
@@ -163,7 +163,7 @@ class RowTable(QWidget):
         count = len(self._heads)
         if not count:
             return
-        room = self.table.viewport().width() - NUMBER_WIDTH
+        room = self.table.viewport().width() - NUMBER_WIDTH - 2
         self.table.setColumnWidth(0, NUMBER_WIDTH)
         for column in range(count):
             self.table.setColumnWidth(column + 1, max(130, room // count))

@@ -202,14 +202,14 @@ class _RunDelegate(QStyledItemDelegate):
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         row: TableRow = index.data(VALUE_ROLE)
         tokens = theme.current()
-        area: QRect = option.rect  # type: ignore[attr-defined]  # PySide's stubs leave it out
+        area: QRect = option.rect
         is_checked = row.key in self._model.checked
         colour = getattr(tokens, SERIES[self._model.checked.index(row.key)]) if is_checked else tokens.muted
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if is_checked:
             painter.fillRect(area.adjusted(0, 1, 0, -1), QColor(tokens.accent_soft))
-        if option.state & option.state.State_HasFocus:  # type: ignore[attr-defined]  # as above
+        if option.state & option.state.State_HasFocus:
             painter.setPen(QColor(tokens.accent))
             painter.drawRect(area.adjusted(0, 1, -1, -2))
         if index.column() == 0:
