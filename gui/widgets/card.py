@@ -32,10 +32,11 @@ class Card(QFrame):
         self.header.addWidget(self._title)
         self.header.addWidget(self._subtle)
         self.header.addStretch(1)
+        # First into the card, then shown or not: a widget that is shown without a parent is a window of its own.
+        self.body.addLayout(self.header)
         self._subtle.setVisible(bool(subtle))
         self._title.setVisible(bool(title))
         if title:
-            self.body.addLayout(self.header)
             self.setAccessibleName(title)
 
     def set_title(self, title: str) -> None:
