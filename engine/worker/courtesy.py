@@ -15,11 +15,16 @@ WINDOW_MARK = "TUNEWRIGHT_WINDOW"
 NICENESS = 10
 
 
-def be_courteous(environment: MutableMapping[str, str]) -> None:
-    """Settle priority and threads by what `environment` says; it is changed for the libraries to come."""
+def be_courteous(environment: MutableMapping[str, str], threads: int | None = None) -> None:
+    """Settle priority and threads by what `environment` says; it is changed for the libraries to come.
+
+    `threads` is the user's preference; a number in the environment goes before it.
+    """
     environment["HF_HUB_DISABLE_TELEMETRY"] = "1"
     environment["HF_HUB_DISABLE_UPDATE_CHECK"] = "1"
     environment.setdefault("TOKENIZERS_PARALLELISM", "false")
+    if threads is not None:
+        environment.setdefault("OMP_NUM_THREADS", str(threads))
     if environment.get(WINDOW_MARK) != "1":
         return
     environment.update(thread_settings(physical_cores(), environment.get("OMP_NUM_THREADS")))

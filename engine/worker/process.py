@@ -13,6 +13,7 @@ from engine.job.commands import Cancel, Stop
 from engine.job.errors import EngineError, FolderError
 from engine.job.job import read_toml
 from engine.library.launch import WARM
+from engine.library.preferences import read_preferences
 from engine.worker.claim import claim
 from engine.worker.courtesy import be_courteous
 from engine.worker.log import hold_output, log_to, redact
@@ -38,7 +39,7 @@ def _run(folder: Path, held: IO[bytes] | None = None) -> int:
     with claim(folder):
         log_to(folder, held)
         if held is None:
-            be_courteous(os.environ)
+            be_courteous(os.environ, read_preferences().threads)
         _close_input()
         _stop_when_told(folder)
         return work(folder)
@@ -47,7 +48,7 @@ def _run(folder: Path, held: IO[bytes] | None = None) -> int:
 def _wait_warm() -> int:
     """Import what takes long, then wait for a folder on stdin; its end without one ends the worker quietly."""
     held = hold_output()
-    be_courteous(os.environ)
+    be_courteous(os.environ, read_preferences().threads)
     try:
         _import_libraries()
     except (ImportError, OSError):  # the task will meet it again and tell it in words

@@ -23,3 +23,9 @@ def test_without_a_window_all_cores_are_taken():
 
     assert "OMP_NUM_THREADS" not in environment
     assert "OMP_WAIT_POLICY" not in environment
+
+
+@pytest.mark.parametrize(("environment", "threads"), [({}, "3"), ({"OMP_NUM_THREADS": "2"}, "2")])
+def test_the_users_preference_counts_unless_the_environment_says_otherwise(environment, threads):
+    be_courteous(environment, threads=3)
+    assert environment["OMP_NUM_THREADS"] == threads
