@@ -1,7 +1,8 @@
 """How much of the machine a worker takes. Everything here must come before torch is imported.
 
-Headless runs take all cores. While a window is open (`TUNEWRIGHT_WINDOW=1`) the worker yields to it: nice +10,
-OpenMP threads that sleep while they wait, and one core left free where there are four or more.
+OpenMP threads sleep while they wait: threads that spin made a step three to five times slower as soon as another
+program wanted a core. Headless runs take all cores. While a window is open (`TUNEWRIGHT_WINDOW=1`) the worker
+yields to it: nice +10, and one core left free where there are four or more.
 """
 
 import os
@@ -13,6 +14,7 @@ from engine.library.devices import physical_cores
 
 WINDOW_MARK = "TUNEWRIGHT_WINDOW"
 NICENESS = 10
+SLEEPING = {"OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0"}
 
 
 def be_courteous(environment: MutableMapping[str, str], threads: int | None = None) -> None:
@@ -25,6 +27,8 @@ def be_courteous(environment: MutableMapping[str, str], threads: int | None = No
     environment.setdefault("TOKENIZERS_PARALLELISM", "false")
     if threads is not None:
         environment.setdefault("OMP_NUM_THREADS", str(threads))
+    for name, value in SLEEPING.items():
+        environment.setdefault(name, value)
     if environment.get(WINDOW_MARK) != "1":
         return
     environment.update(thread_settings(physical_cores(), environment.get("OMP_NUM_THREADS")))
@@ -36,7 +40,7 @@ def thread_settings(cores: int, chosen: str | None) -> dict[str, str]:
 
     `cores` are physical: a second thread on one of them gains next to nothing.
     """
-    settings = {"OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0"}
+    settings = dict(SLEEPING)
     if chosen is None and cores >= 4:
         settings["OMP_NUM_THREADS"] = str(cores - 1)
     return settings
