@@ -12,9 +12,9 @@ import engine
 from engine.library.folders import data_folder, models_folder, runs_folder
 from engine.library.hub_token import delete_token, read_token, save_token
 from gui.pages.page import GAP, Page
-from gui.report import report_text
 from gui.state.app_state import AppState
 from gui.state.background import in_background
+from gui.state.report import report_text
 from gui.widgets.buttons import Button
 from gui.widgets.card import Card
 from gui.widgets.dialogs import ConfirmDialog

@@ -6,9 +6,9 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from engine.job.channel import LOG_FILE
 from engine.job.events import Failed, Lost
 from engine.library.runs import checkpoints_of
-from gui.report import report_text
 from gui.state.app_state import AppState
 from gui.state.live_run import LiveRun
+from gui.state.report import report_text
 from gui.widgets.buttons import Button
 from gui.widgets.card import Card, Note
 from gui.widgets.icon_label import IconLabel
