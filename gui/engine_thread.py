@@ -15,7 +15,7 @@ from PySide6.QtCore import QObject, QThread, Signal
 from engine.job.channel import EVENTS_FILE, Tail, append
 from engine.job.commands import Command
 from engine.job.errors import EngineError
-from engine.job.events import Event, Failed, Finished, Lost
+from engine.job.events import Event, Failed, Finished, Lost, Started
 from engine.job.record import ENDED, read_record
 from engine.library.launch import hand_over, start_worker
 from engine.library.runs import checkpoints_of, is_alive, settle
@@ -50,6 +50,7 @@ class EngineThread(QThread):
         self._watched: dict[Path, _Watched] = {}
         self._spare: subprocess.Popen[bytes] | None = None
         self._children: list[subprocess.Popen[bytes]] = []
+        self._keeps_warm = False
 
     def start_task(self, folder: Path) -> None:
         """Run the task whose folder was prepared, in a worker of its own, and watch it."""
@@ -63,9 +64,9 @@ class EngineThread(QThread):
         """Look away; the task itself goes on."""
         self._requests.put(("unwatch", folder))
 
-    def warm_up(self) -> None:
-        """Keep one worker ready that has imported torch already."""
-        self._requests.put(("warm", None))
+    def keep_warm(self, is_wanted: bool) -> None:
+        """Keep one worker ready that has imported torch already, or start no further one."""
+        self._requests.put(("warm" if is_wanted else "cool", None))
 
     def send(self, folder: Path, command: Command) -> None:
         """Tell a task's worker something; raises FolderError when the folder cannot be written."""
@@ -81,6 +82,8 @@ class EngineThread(QThread):
         while self._serve():
             for watched in list(self._watched.values()):
                 self._look(watched)
+            if self._keeps_warm:
+                self._warm_up()
         self._end_spare()
 
     def _serve(self) -> bool:
@@ -91,8 +94,8 @@ class EngineThread(QThread):
             return True
         if request == "close":
             return False
-        if request == "warm":
-            self._warm_up()
+        if request in ("warm", "cool"):
+            self._keeps_warm = request == "warm"
         elif folder is not None:
             {"start": self._start, "watch": self._watch, "unwatch": self._unwatch}[request](folder)
         return True
@@ -143,8 +146,9 @@ class EngineThread(QThread):
         events = watched.tail.read()
         for start in range(0, len(events), LARGEST_BATCH):
             self.events.emit(str(watched.folder), events[start : start + LARGEST_BATCH])
-        if any(isinstance(event, Failed | Finished) for event in events):
-            watched.has_ended = isinstance(events[-1], Failed | Finished)
+        for event in events:
+            if isinstance(event, Started | Failed | Finished):
+                watched.has_ended = not isinstance(event, Started)  # a resumed run starts after an end
 
     def _is_gone(self, watched: _Watched) -> bool:
         """True when a task that we did not start has neither ended in words nor a living process."""

@@ -193,9 +193,7 @@ class MainWindow(QMainWindow):
         if self._quits_after_paint:
             self.close()
             return
-        if self.state.reattach() is None:
-            self.state.engine.warm_up()
-        else:
+        if self.state.reattach() is not None:
             self.go("train")
         self._refresh_marks()
 

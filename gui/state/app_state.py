@@ -132,24 +132,27 @@ class AppState(QObject):
         if self.run is not None and self.run.is_active:
             self.notice.emit("warn", "Another run is going.", "Stop it or wait until it has ended.")
             return None
-        return self._launch(folder)
+        return self._launch(folder, is_replay=True)
 
     def watch_run(self, folder: Path) -> LiveRun:
         """Show a run on the Train page: re-attached when it is alive, replayed when it has ended."""
-        self._show(LiveRun(folder, self))
-        assert self.run is not None
+        run = LiveRun(folder, self, is_replay=True)
+        self._show(run)
         self.engine.watch(folder)
-        return self.run
+        return run
 
     def reattach(self) -> LiveRun | None:
         """Find a run that is still going from an earlier window, and watch it; marks dead ones as lost."""
+        found: LiveRun | None = None
         for info in list_runs():
             if info.record.status in ENDED or info.record.status == "created":
                 continue
-            if is_alive(info.record):
-                return self.watch_run(info.folder)
-            settle(info.folder)
-        return None
+            if found is None and is_alive(info.record):
+                found = self.watch_run(info.folder)
+            else:
+                settle(info.folder)
+        self.engine.keep_warm(found is None)
+        return found
 
     def control(self, command: Command) -> None:
         """Tell the shown run something and show at once that it was asked."""
@@ -198,9 +201,10 @@ class AppState(QObject):
             return job
         return with_value(job, "device.threads", threads)
 
-    def _launch(self, folder: Path) -> LiveRun:
-        run = LiveRun(folder, self)
+    def _launch(self, folder: Path, is_replay: bool = False) -> LiveRun:
+        run = LiveRun(folder, self, is_replay=is_replay, awaits_start=True)
         self._show(run)
+        self.engine.keep_warm(False)  # a spare would only take the run's cores
         self.engine.start_task(folder)
         return run
 
@@ -217,6 +221,8 @@ class AppState(QObject):
         self.runs_changed.emit()
         if self.queue:
             self._launch(self.queue.pop(0))
+        else:
+            self.engine.keep_warm(True)
 
     def _take_events(self, folder: str, events: list[Event]) -> None:
         if self.run is not None and folder == str(self.run.folder):

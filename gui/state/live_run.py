@@ -1,5 +1,6 @@
 """One training run as it is watched: a replay of its events, nothing else."""
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,7 +44,8 @@ class LiveRun(QObject):
     """What a run has told so far. `changed` after every batch of events; the others as they come.
 
     `status`: "waiting" (queued), "starting", "running", "pausing", "paused", "stopping", "done", "stopped",
-    "discarded", "failed" or "lost".
+    "discarded", "failed" or "lost". `is_replay`: the folder holds a history that is shown again, so that what
+    ended before now is no news; with `awaits_start` a worker is about to go on from there.
     """
 
     changed = Signal()
@@ -54,8 +56,17 @@ class LiveRun(QObject):
     told = Signal(object)  # Remark, Changed, Paused, Continued: for the list of events
     ended = Signal()
 
-    def __init__(self, folder: Path, parent: QObject | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        parent: QObject | None = None,
+        *,
+        is_replay: bool = False,
+        awaits_start: bool = False,
+    ) -> None:
         super().__init__(parent)
+        self._since = time.time() if is_replay else 0.0
+        self._awaits_start = awaits_start
         self.folder = folder
         self.job: Job | None = None
         self.record: RunRecord | None = None
@@ -111,16 +122,19 @@ class LiveRun(QObject):
         steps = []
         was_active = self.is_active
         for event in events:
-            self.newest_time = max(self.newest_time, event.time)
             if isinstance(event, Step):
                 steps.append(event)
             self._apply(event)
+            self.newest_time = max(self.newest_time, event.time)
+        if self._awaits_start:
+            self.status, self.failure = "starting", None
         if steps:
             self.stepped.emit(steps)
         self.changed.emit()
         if was_active and not self.is_active:
             self.refresh()
-            self.ended.emit()
+            if self.newest_time >= self._since:
+                self.ended.emit()
 
     def expect(self, status: str) -> None:
         """Show at once what was just asked for ("pausing", "stopping")."""
@@ -180,8 +194,12 @@ class LiveRun(QObject):
 
     def _begin(self, event: Started, resumed_from: int) -> None:
         """A fresh start, or going on from a checkpoint: later steps of the earlier try are dropped."""
+        if event.time >= self._since:
+            self._awaits_start = False
         if not self.began:
             self.began = event.time
+        else:  # the time between two tries is not part of the run
+            self.began += max(0.0, event.time - self.newest_time)
         self.status, self.failure, self.phases = "starting", None, []
         self.steps = [step for step in self.steps if step.step <= resumed_from]
         self.evaluations = [found for found in self.evaluations if found.step <= resumed_from]

@@ -1,0 +1,79 @@
+"""A run is a replay of its events."""
+
+import time
+
+import pytest
+
+from engine.job.events import Failed, Finished, Phase, Started, Step
+from engine.job.job import Job
+from engine.job.record import RunRecord, write_record
+from engine.job.tasks import write_task
+from gui.state.live_run import LiveRun
+
+BEGAN = 1000.0
+
+
+@pytest.fixture
+def folder(tmp_path):
+    write_task(Job(name="a run"), tmp_path / "job.toml")
+    write_record(tmp_path, RunRecord(name="a run"))
+    return tmp_path
+
+
+def started(at, resumed_from=0):
+    return Started("train", 1, {}, resumed_from, time=at)
+
+
+def step(number, at):
+    return Step(number, 10, number / 10, 2.0, 1e-3, 1.0, 100, 50.0, 10**6, 1.0, time=at)
+
+
+def ends_of(run):
+    heard = []
+    run.ended.connect(lambda: heard.append(run.status))
+    return heard
+
+
+def test_steps_and_the_end_are_followed(qapp, folder):
+    run = LiveRun(folder)
+    heard = ends_of(run)
+    run.apply([started(BEGAN), Phase("model", "Loading", time=BEGAN + 1), step(1, BEGAN + 2)])
+    assert (run.status, run.last_step.step, heard) == ("running", 1, [])
+
+    run.apply([Finished("done", 3.0, time=BEGAN + 3)])
+    assert heard == ["done"]
+    assert run.seconds_so_far == 3.0
+
+
+def test_a_phase_ends_with_the_next(qapp, folder):
+    run = LiveRun(folder)
+    run.apply([started(BEGAN), Phase("engine", "E", time=BEGAN), Phase("model", "M", time=BEGAN + 2.5)])
+    assert [(phase.name, phase.seconds) for phase in run.phases] == [("engine", 2.5), ("model", None)]
+
+
+def test_going_on_from_a_checkpoint_drops_later_steps_and_the_time_between(qapp, folder):
+    run = LiveRun(folder)
+    run.apply([started(BEGAN), step(1, BEGAN + 1), step(2, BEGAN + 2), Failed("Gone.", "", time=BEGAN + 3)])
+    run.apply([started(BEGAN + 503, resumed_from=1), step(2, BEGAN + 504)])
+
+    assert [found.step for found in run.steps] == [1, 2]
+    assert run.failure is None
+    assert run.seconds_so_far == 4.0  # three seconds before the failure, one after; not the 500 between
+
+
+def test_the_history_of_a_resumed_run_is_no_news(qapp, folder):
+    run = LiveRun(folder, is_replay=True, awaits_start=True)
+    heard = ends_of(run)
+    run.apply([started(BEGAN), step(1, BEGAN + 1), Failed("Gone.", "", time=BEGAN + 2)])
+    assert (run.status, run.failure, heard) == ("starting", None, [])
+
+    now = time.time() + 1
+    run.apply([started(now, resumed_from=1), Failed("Again.", "", time=now + 1)])
+    assert (run.status, heard) == ("failed", ["failed"])
+
+
+def test_an_ended_run_that_is_shown_again_announces_nothing(qapp, folder):
+    run = LiveRun(folder, is_replay=True)
+    heard = ends_of(run)
+    run.apply([started(BEGAN), step(1, BEGAN + 1), Finished("done", 2.0, time=BEGAN + 2)])
+    assert (run.status, heard) == ("done", [])
