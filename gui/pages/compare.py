@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QWidget
 from engine.job.job import Job
 from engine.library.folders import starter_folder
 from engine.library.runs import checkpoints_of, list_runs
+from gui.language import QT_TRANSLATE_NOOP
 from gui.pages.compare_column import CompareColumn
 from gui.pages.compare_prompt import PromptCard
 from gui.pages.compare_votes import VoteBar
@@ -25,9 +26,10 @@ from gui.widgets.buttons import Button
 from gui.widgets.empty_state import EmptyState
 from gui.widgets.notice import Notice
 
-HELP = (
+HELP = QT_TRANSLATE_NOOP(
+    "ComparePage",
     "Both models get exactly the same prompt and the same random numbers, so every difference you see comes from "
-    "training. The line with the fingerprint proves which weights answer."
+    "training. The line with the fingerprint proves which weights answer.",
 )
 
 
@@ -35,8 +37,8 @@ class ComparePage(Page):
     """Wires prompt, columns and votes to the state."""
 
     def __init__(self, state: AppState) -> None:
-        subtitle = "Same prompt, same seed. Judge which one you would ship."
-        super().__init__(state, "Compare answers", subtitle, HELP)
+        subtitle = QT_TRANSLATE_NOOP("ComparePage", "Same prompt, same seed. Judge which one you would ship.")
+        super().__init__(state, QT_TRANSLATE_NOOP("ComparePage", "Compare answers"), subtitle, HELP)
         self.compare = CompareState(state.engine, self)
         self.columns: list[CompareColumn] = []
         self._order: list[int] = []

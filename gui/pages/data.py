@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 from engine.job.events import Inspected, RowView
 from engine.job.sections import DataSource
 from engine.library.folders import data_folder, samples_folder
+from gui.language import QT_TRANSLATE_NOOP
 from gui.pages.data_lengths import LengthsCard
 from gui.pages.data_remarks import RemarksCard
 from gui.pages.data_rows import RowsCard
@@ -30,9 +31,10 @@ from gui.widgets.buttons import Button
 from gui.widgets.drop_zone import DropZone
 from gui.widgets.notice import Notice
 
-HELP = (
+HELP = QT_TRANSLATE_NOOP(
+    "DataPage",
     "Each row is one example. The model reads the grey part and learns the coloured part. What you see below is "
-    "exactly what it gets, token by token."
+    "exactly what it gets, token by token.",
 )
 FILTER = "Examples (*.jsonl *.json *.csv *.tsv *.parquet *.txt);;All files (*)"
 
@@ -41,7 +43,7 @@ class DataPage(Page):
     """Wires the cards to the inspection of the draft's data."""
 
     def __init__(self, state: AppState) -> None:
-        super().__init__(state, "Data", "", HELP)
+        super().__init__(state, QT_TRANSLATE_NOOP("DataPage", "Data"), "", HELP)
         self.inspection = state.inspection
         self._add_buttons()
         self.stack = QStackedWidget()

@@ -7,6 +7,7 @@ from PySide6.QtGui import QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import QHBoxLayout
 
 from engine.library.runs import checkpoints_of, list_runs
+from gui.language import QT_TRANSLATE_NOOP
 from gui.pages.export_choice import ExportChoice
 from gui.pages.export_receipt import ExportReceipt
 from gui.pages.page import Page
@@ -17,9 +18,10 @@ from gui.widgets.empty_state import EmptyState
 from gui.widgets.notice import Notice
 from gui.widgets.select import Select
 
-HELP = (
+HELP = QT_TRANSLATE_NOOP(
+    "ExportPage",
     "Training leaves a small adapter beside the unchanged base model. Here both become something that other "
-    "programs open. Every export is opened again and asked the same questions before it is called done."
+    "programs open. Every export is opened again and asked the same questions before it is called done.",
 )
 
 
@@ -27,7 +29,7 @@ class ExportPage(Page):
     """Wires the choice on the left and the receipt on the right to the state."""
 
     def __init__(self, state: AppState) -> None:
-        super().__init__(state, "Export", "", HELP)
+        super().__init__(state, QT_TRANSLATE_NOOP("ExportPage", "Export"), "", HELP)
         self.export = ExportState(state.engine, self)
         self.run_select = Select([], "", self.tr("Run"))
         self.step_select = Select([], "", self.tr("Checkpoint"))

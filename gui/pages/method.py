@@ -6,6 +6,7 @@ from PySide6.QtWidgets import QFileDialog, QScrollArea, QVBoxLayout, QWidget
 
 from engine.job.errors import EngineError
 from engine.job.job import with_kind
+from gui.language import QT_TRANSLATE_NOOP
 from gui.pages.method_advanced import AdvancedCard
 from gui.pages.method_cards import AdapterCards, LossCards, TaskCards
 from gui.pages.method_simple import SimpleCard
@@ -18,9 +19,10 @@ from gui.state.words import data_words, model_words, size_words
 from gui.widgets.buttons import Button
 from gui.widgets.look import set_look
 
-HELP = (
+HELP = QT_TRANSLATE_NOOP(
+    "MethodPage",
     "The task follows from your data. LoRA trains a small adapter beside the model and is right for most runs. "
-    "The strip below shows what your choice will need; every edit changes it at once."
+    "The strip below shows what your choice will need; every edit changes it at once.",
 )
 
 
@@ -28,7 +30,7 @@ class MethodPage(Page):
     """Wires cards, simple choices, the generated form and the estimate to the draft."""
 
     def __init__(self, state: AppState) -> None:
-        super().__init__(state, "Method", "", HELP)
+        super().__init__(state, QT_TRANSLATE_NOOP("MethodPage", "Method"), "", HELP)
         self._add_buttons()
         self.tasks = TaskCards()
         self.losses = LossCards()

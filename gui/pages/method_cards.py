@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from engine.job.adapters import ADAPTERS
 from engine.job.job import Job
 from engine.job.methods import FAMILIES, METHODS
+from gui.language import QT_TRANSLATE_NOOP
 from gui.widgets.buttons import Button
 from gui.widgets.choice_card import ChoiceCard
 from gui.widgets.choice_group import ChoiceGroup
@@ -32,9 +33,9 @@ class _Cards(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(8)
         self.heading = QHBoxLayout()
-        self.heading.addWidget(TermLabel(title, term, "heading"), 1)
+        self.heading.addWidget(TermLabel(self.tr(title), term, "heading"), 1)
         layout.addLayout(self.heading)
-        self.group = ChoiceGroup(columns, title)
+        self.group = ChoiceGroup(columns, self.tr(title))
         layout.addWidget(self.group)
 
 
@@ -42,7 +43,9 @@ class TaskCards(_Cards):
     """One card for each family of methods; `chosen` carries the family's first method."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("What should it learn?", "task", len(FAMILIES), parent)
+        super().__init__(
+            QT_TRANSLATE_NOOP("TaskCards", "What should it learn?"), "task", len(FAMILIES), parent
+        )
         for family in FAMILIES.values():
             self.group.add(family.kind, ChoiceCard(family.title, family.subtitle, family.help))
         self.group.changed.connect(lambda family: self.chosen.emit(_first_method(family)))
@@ -60,7 +63,9 @@ class LossCards(_Cards):
     """The methods of the chosen family, where it has several."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("How are the two answers compared?", "loss", 2, parent)
+        super().__init__(
+            QT_TRANSLATE_NOOP("LossCards", "How are the two answers compared?"), "loss", 2, parent
+        )
         self.paper = Button("", "link", "external-link")
         self.paper.clicked.connect(self._open_paper)
         self.heading.addWidget(self.paper)
@@ -94,7 +99,9 @@ class AdapterCards(_Cards):
     """The parts that may change."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("Which part of the model changes?", "adapter", 5, parent)
+        super().__init__(
+            QT_TRANSLATE_NOOP("AdapterCards", "Which part of the model changes?"), "adapter", 5, parent
+        )
         for card in ADAPTERS.values():
             badge = "Recommended" if card.recommended else ""
             self.group.add(card.kind, ChoiceCard(card.title, card.subtitle, card.help, badge))
@@ -110,10 +117,13 @@ class AdapterCards(_Cards):
         for kind in ADAPTERS:
             self.group.choice(kind).set_blocked(blocked.get(kind, ""))
         card = ADAPTERS[job.adapter.kind]
-        ways = ["one complete model"] if card.can_merge else []
+        ways = [self.tr("one complete model")] if card.can_merge else []
         ways += ["GGUF"] if card.can_gguf else []
-        ways += ["the adapter alone"] if job.adapter.kind != "full" else []
-        self.result.setText(f"The result can be exported as {_listed(ways)}.")
+        ways += [self.tr("the adapter alone")] if job.adapter.kind != "full" else []
+        listed = self.tr("{others} or {last}").format(others=", ".join(ways[:-1]), last=ways[-1])
+        self.result.setText(
+            self.tr("The result can be exported as {ways}.").format(ways=listed if ways[:-1] else ways[-1])
+        )
 
 
 def _first_method(family: str) -> str:
@@ -122,7 +132,3 @@ def _first_method(family: str) -> str:
 
 def _has_siblings(family: str) -> bool:
     return sum(card.family == family for card in METHODS.values()) > 1
-
-
-def _listed(words: list[str]) -> str:
-    return ", ".join(words[:-1]) + " or " + words[-1] if len(words) > 1 else words[0]

@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout
 from engine.job.errors import EngineError
 from engine.library.folders import models_folder
 from engine.library.models import describe, locate_model
+from gui.language import QT_TRANSLATE_NOOP
 from gui.pages.model_details import ModelDetails
 from gui.pages.model_hub import HubDetails
 from gui.pages.model_list import ModelList
@@ -15,9 +16,10 @@ from gui.state.app_state import AppState
 from gui.state.models import ModelsState
 from gui.widgets.buttons import Button
 
-HELP = (
+HELP = QT_TRANSLATE_NOOP(
+    "ModelPage",
     "A language model is a folder of weights with a tokenizer. The bundled starter is tiny and good for trying "
-    "things out; any model folder in Hugging Face format of a known family can be trained."
+    "things out; any model folder in Hugging Face format of a known family can be trained.",
 )
 
 
@@ -25,7 +27,8 @@ class ModelPage(Page):
     """List on the left, details on the right."""
 
     def __init__(self, state: AppState) -> None:
-        super().__init__(state, "Model", "The model that will learn from your examples.", HELP)
+        subtitle = QT_TRANSLATE_NOOP("ModelPage", "The model that will learn from your examples.")
+        super().__init__(state, QT_TRANSLATE_NOOP("ModelPage", "Model"), subtitle, HELP)
         self.models = ModelsState(state, self)
         self.open_button = Button(self.tr("Open a folder…"), "secondary", "folder-open")
         self.next_button = Button(self.tr("Next: Data"), "primary", "arrow-right", icon_last=True)

@@ -56,7 +56,7 @@ class ModelDetails(Card):
         """Show a model that was found."""
         self._info = info
         is_starter = self._state.draft.job.model.source == STARTER
-        self.name.setText("Starter" if is_starter else info.name)
+        self.name.setText(self.tr("Starter") if is_starter else info.name)
         self.folder.setText(
             self.tr("Comes with Tunewright") if info.folder == starter_folder() else str(info.folder)
         )

@@ -11,11 +11,16 @@ GAP = 14
 
 
 class Page(QWidget):
-    """`body` is the layout below the header. `entered` is called each time the page comes into view."""
+    """`body` is the layout below the header. `entered` is called each time the page comes into view.
+
+    Title, subtitle and help are translated here; pages mark them with `QT_TRANSLATE_NOOP`, as nothing can be
+    translated before the page exists.
+    """
 
     def __init__(self, state: AppState, title: str, subtitle: str = "", help: str = "") -> None:
         super().__init__()
         self.state = state
+        title, subtitle, help = (self.tr(text) if text else "" for text in (title, subtitle, help))
         self.header = PageHeader(title, subtitle, help)
         self.notices = NoticeHost()
         layout = QVBoxLayout(self)

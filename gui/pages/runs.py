@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QInputDialog, QMenu
 from engine.job.errors import EngineError
 from engine.job.record import read_record, update_record
 from engine.library.runs import delete_run, restore_run
+from gui.language import QT_TRANSLATE_NOOP
 from gui.pages.page import Page
 from gui.pages.runs_details import RunsDetails
 from gui.state.app_state import AppState, has_checkpoints
@@ -23,9 +24,10 @@ from gui.widgets.notice import Notice
 from gui.widgets.run_table import RunTable, TableRow
 from gui.widgets.search_field import SearchField
 
-HELP = (
+HELP = QT_TRANSLATE_NOOP(
+    "RunsPage",
     "A run is a folder on this computer: its settings, its history, its checkpoints and its result. Choose several "
-    "to lay their curves over each other and to see only the settings that differ."
+    "to lay their curves over each other and to see only the settings that differ.",
 )
 STATUS = {
     "created": ("Waiting", ""),
@@ -45,7 +47,8 @@ class RunsPage(Page):
     """Wires table, actions and details to the run store."""
 
     def __init__(self, state: AppState) -> None:
-        super().__init__(state, "Runs", "Every run with its settings, curves and votes.", HELP)
+        subtitle = QT_TRANSLATE_NOOP("RunsPage", "Every run with its settings, curves and votes.")
+        super().__init__(state, QT_TRANSLATE_NOOP("RunsPage", "Runs"), subtitle, HELP)
         self.runs = RunsState(self)
         self.search = SearchField(self.tr("Filter by name, model or method"))
         self.search.setFixedWidth(256)

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QScrollArea, QVBoxLayout
 import engine
 from engine.library.folders import data_folder, models_folder, runs_folder
 from engine.library.hub_token import delete_token, read_token, save_token
+from gui.language import QT_TRANSLATE_NOOP
 from gui.pages.page import GAP, Page
 from gui.state.app_state import AppState
 from gui.state.background import in_background
@@ -32,7 +33,8 @@ class SettingsPage(Page):
     """Two columns of cards; every row changes one preference."""
 
     def __init__(self, state: AppState) -> None:
-        super().__init__(state, "Settings", "Changes apply at once and stay on this computer.")
+        subtitle = QT_TRANSLATE_NOOP("SettingsPage", "Changes apply at once and stay on this computer.")
+        super().__init__(state, QT_TRANSLATE_NOOP("SettingsPage", "Settings"), subtitle)
         self.header.add_button(Label(f"Tunewright {engine.__version__}", "muted"))
         area = QScrollArea()
         area.setWidgetResizable(True)

@@ -5,6 +5,7 @@ from PySide6.QtWidgets import QInputDialog, QMenu, QStackedWidget, QWidget
 from engine.job.commands import Evaluate, Pause, Resume, Sample, Save, Set, Stop
 from engine.job.errors import EngineError
 from engine.library.runs import delete_run
+from gui.language import QT_TRANSLATE_NOOP
 from gui.pages.page import Page
 from gui.pages.train_idle import TrainIdle
 from gui.pages.train_live import TrainLive
@@ -15,9 +16,10 @@ from gui.widgets.badge import Badge
 from gui.widgets.buttons import Button, IconButton
 from gui.widgets.dialogs import ConfirmDialog
 
-HELP = (
+HELP = QT_TRANSLATE_NOOP(
+    "TrainPage",
     "The model reads your rows again and again and corrects itself a little each time. The loss says how wrong it "
-    "still is: it should fall. You may pause or stop at any moment; what was learned is kept."
+    "still is: it should fall. You may pause or stop at any moment; what was learned is kept.",
 )
 _BADGES = {
     "waiting": ("Waiting", "neutral"),
@@ -38,7 +40,7 @@ class TrainPage(Page):
     """`stack` shows the draft or the run; the header's buttons follow the run's status."""
 
     def __init__(self, state: AppState) -> None:
-        super().__init__(state, "Train", "", HELP)
+        super().__init__(state, QT_TRANSLATE_NOOP("TrainPage", "Train"), "", HELP)
         self.run: LiveRun | None = None
         self._add_buttons()
         self.idle = TrainIdle(state)

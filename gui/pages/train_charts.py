@@ -161,7 +161,9 @@ class TrainCharts(Card):
         try:
             self.grids[self.tabs.value()].export(Path(name))
         except OSError as error:
-            self.rows_words.setText(f"{name} cannot be written: {error.strerror}.")
+            self.rows_words.setText(
+                self.tr("{name} cannot be written: {reason}.").format(name=name, reason=error.strerror)
+            )
             self.rows_words.show()
 
     def _show_rows(self, number: int) -> None:
