@@ -16,6 +16,7 @@ from engine.job.commands import Cancel, Command, Stop
 from engine.job.events import Event, Failed, Finished
 from engine.job.record import ENDED, update_record
 from engine.library.launch import start_worker
+from engine.library.lost import lost_event
 from engine.library.runs import settle
 
 POLL_SECONDS = 0.1
@@ -122,7 +123,7 @@ class Follower:
     def _lost(self) -> End:
         status = settle(self.folder).status
         code = None if self._worker is None else self._worker.returncode
-        return End(status if status in ENDED else "lost", _lost_title(code), _RESUME_ADVICE)
+        return End(status if status in ENDED else "lost", lost_event(code, None).title, _RESUME_ADVICE)
 
 
 def begin(folder: Path) -> Follower:
@@ -153,12 +154,3 @@ def work_through(follower: Follower, output: Output, on_interrupt: Command | Non
     """The events of a task that we started, with Ctrl+C passed on to it (as Cancel, if nothing else is said)."""
     with interrupts_counted(follower):
         yield from follower.events(output, on_interrupt or Cancel())
-
-
-def _lost_title(exit_code: int | None) -> str:
-    if exit_code == -9:
-        return "The engine was ended by the system, most likely because memory ran out."
-    if exit_code is not None and exit_code < 0:
-        return f"The engine was ended by signal {-exit_code}."
-    how = "" if exit_code is None else f" (exit code {exit_code})"
-    return f"The engine ended without a word{how}."

@@ -34,16 +34,6 @@ def size(count: float) -> str:
     raise AssertionError("GB is the last unit")
 
 
-def duration(seconds: float) -> str:
-    """A time in a person's words: "8 s", "2 min 05 s", "1 h 20 min"."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
-
-
 def number(value: float | None) -> str:
     """A loss or metric with four figures, a dash where there is none."""
     return "-" if value is None else f"{value:.4g}"

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from engine.cli.output import Output
-from engine.cli.progress import duration, number
+from engine.cli.progress import number
 from engine.cli.training import runs_of
 from engine.cli.verb import DONE, Verb
 from engine.job.channel import ADAPTER
 from engine.job.codec import to_plain
 from engine.job.errors import FolderError
 from engine.job.record import RunRecord
+from engine.library.arithmetic import time_words
 from engine.library.folders import runs_folder
 from engine.library.runs import checkpoints_of, delete_run, find_run, list_runs, settle
 
@@ -46,7 +47,7 @@ def _show(options: Namespace, output: Output) -> int:
         ("Loss", number(record.last_loss)),
         ("Best loss", f"{number(record.best_loss)} at step {record.best_step or '-'}"),
         ("Created", _when(record.created)),
-        ("Took", "-" if took is None or took < 0 else duration(took)),
+        ("Took", "-" if took is None or took < 0 else time_words(took)),
         ("Checkpoints", ", ".join(saved) or "none"),
         ("Result", folder / ADAPTER if (folder / ADAPTER).is_dir() else "none yet"),
     ]

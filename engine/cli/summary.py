@@ -6,9 +6,10 @@ from typing import Any
 
 from engine.cli.follow import End
 from engine.cli.output import Output, one_line
-from engine.cli.progress import duration, number
+from engine.cli.progress import number
 from engine.job.events import Evaluated, Event, Failed, Prepared, Sampled, Step, Trained
 from engine.job.record import read_record
+from engine.library.arithmetic import time_words
 
 
 @dataclass
@@ -85,7 +86,7 @@ class Summary:
         facts.append(("Steps", f"{values['step']} of {values['steps'] or '?'}"))
         facts.append(("Loss", f"{number(values['first_loss'])} -> {number(values['last_loss'])}"))
         if self.trained is not None:
-            facts.append(("Tokens", f"{self.trained.tokens:,} in {duration(self.trained.seconds)}"))
+            facts.append(("Tokens", f"{self.trained.tokens:,} in {time_words(self.trained.seconds)}"))
         if self.adapter:
             facts.append(("Result", self.adapter))
         output.facts(facts)

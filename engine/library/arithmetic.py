@@ -1,4 +1,4 @@
-"""The estimate in words that can be added up: "2.0 + 0.1 + 0.8 + 0.3 = 3.2 GB needed, 6.1 GB free"."""
+"""Figures in words: sizes, counts, times, and sums that add up ("2.0 + 0.1 = 2.1 GB needed, 6.1 GB free")."""
 
 from collections.abc import Sequence
 
@@ -27,6 +27,16 @@ def count_words(number: int) -> str:
     if number >= 1e6:
         return f"{number / 1e6:.{0 if number >= 1e8 else 1}f} million"
     return f"{number:,}"
+
+
+def time_words(seconds: float) -> str:
+    """A length of time: "8 s", "2 min 05 s", "1 h 20 min"."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
 def plural(number: int, noun: str) -> str:

@@ -6,8 +6,9 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
+from engine.library.arithmetic import time_words
 from gui.state.runs import RunRow, differing_settings
-from gui.state.words import number_words, size_words, time_words
+from gui.state.words import number_words, size_words
 from gui.widgets.buttons import Button
 from gui.widgets.card import Card
 from gui.widgets.chart import Chart

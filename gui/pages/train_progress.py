@@ -3,8 +3,9 @@
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
+from engine.library.arithmetic import time_words
 from gui.state.live_run import LiveRun
-from gui.state.words import count_words, time_words
+from gui.state.words import count_words
 from gui.widgets.card import Card
 from gui.widgets.labels import Label
 from gui.widgets.phase_list import PhaseList

@@ -17,9 +17,9 @@ from engine.job.events import (
     Saved,
     Started,
 )
+from engine.library.arithmetic import time_words
 from gui.state.app_state import AppState
 from gui.state.live_run import LiveRun
-from gui.state.words import time_words
 from gui.widgets.badge import Badge
 from gui.widgets.buttons import Button, IconButton
 from gui.widgets.card import Card

@@ -127,7 +127,7 @@ class LiveRun(QObject):
             self._apply(event)
             self.newest_time = max(self.newest_time, event.time)
         if self._awaits_start:
-            self.status, self.failure = "starting", None
+            self._wait_for_start()
         if steps:
             self.stepped.emit(steps)
         self.changed.emit()
@@ -191,6 +191,10 @@ class LiveRun(QObject):
                 self.result = event
             case _:
                 self._end(event)
+
+    def _wait_for_start(self) -> None:
+        """What the history ended with is over: a worker is about to go on."""
+        self.status, self.failure = "starting", None
 
     def _begin(self, event: Started, resumed_from: int) -> None:
         """A fresh start, or going on from a checkpoint: later steps of the earlier try are dropped."""

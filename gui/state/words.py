@@ -7,6 +7,7 @@ from PySide6.QtCore import QLocale
 from engine.job.adapters import ADAPTERS
 from engine.job.job import Job
 from engine.job.sections import STARTER
+from engine.library.arithmetic import time_words
 
 
 def size_words(size: float) -> str:
@@ -17,16 +18,6 @@ def size_words(size: float) -> str:
     if size >= 1e6:
         return f"{locale.toString(size / 1e6, 'f', 1 if size < 1e7 else 0)} MB"
     return f"{locale.toString(size / 1e3, 'f', 0)} kB"
-
-
-def time_words(seconds: float) -> str:
-    """A length of time: "9 s", "3 min 08 s", "2 h 05 min"."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
 def span_words(seconds: tuple[float, float] | None) -> str:

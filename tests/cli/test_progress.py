@@ -3,8 +3,9 @@ import io
 import pytest
 
 from engine.cli.output import Output
-from engine.cli.progress import EventPrinter, duration, size
+from engine.cli.progress import EventPrinter, size
 from engine.job.events import Phase, Progress, Sampled, Step
+from engine.library.arithmetic import time_words
 
 
 class Terminal(io.StringIO):
@@ -71,4 +72,4 @@ def test_sizes_are_told_in_words(count, words):
 
 @pytest.mark.parametrize(("seconds", "words"), [(8, "8 s"), (125, "2 min 05 s"), (4800, "1 h 20 min")])
 def test_times_are_told_in_words(seconds, words):
-    assert duration(seconds) == words
+    assert time_words(seconds) == words
