@@ -20,6 +20,7 @@ from engine.library.models import check_model, locate_model
 from engine.library.preferences import Preferences, read_preferences, with_recent, write_preferences
 from engine.library.runs import create_run, is_alive, list_runs, settle
 from gui.engine_thread import EngineThread
+from gui.state.background import end_background
 from gui.state.draft import Draft
 from gui.state.inspection import InspectionState
 from gui.state.live_run import LiveRun
@@ -193,6 +194,7 @@ class AppState(QObject):
         """Save the draft and end the thread; a run that goes on goes on."""
         self.draft.save()
         self.engine.close()
+        end_background()
 
     def _job_to_run(self) -> Job:
         """The draft, with the number of cores that the settings allow."""

@@ -46,7 +46,7 @@ class Flow:
         self.hands.press(self.window.pages["welcome"].example_button, "starting the example")
         assert self.window.page == "train"
         page = self.window.pages["train"]
-        self.hands.until(lambda: page.idle.start_button.hasFocus(), 3, "Start has the focus")
+        self.hands.until(page.idle.start_button.hasFocus, 3, "Start has the focus")
         self.hands.picture("train-idle")
 
     def look_at_the_set_up(self) -> None:
@@ -56,12 +56,14 @@ class Flow:
         self.hands.go("data")
         inspection = self.state.inspection
         self.hands.stalls.doing = "the data is read"
-        self.hands.until(lambda: inspection.inspected and inspection.inspected.is_complete, 60, "the rows come")
+        found = lambda: inspection.failure or (inspection.inspected and inspection.inspected.is_complete)  # noqa: E731
+        self.hands.until(found, 60, "the rows come")
+        assert inspection.failure is None, inspection.failure
         self.hands.rest(0.5)
         self.hands.picture("data")
         self.hands.go("method")
         self.hands.picture("method")
-        self.hands.press(self.window.pages["method"].mode.button("advanced"), "showing every setting")
+        self.hands.press(self.window.pages["method"].advanced.fold_button, "showing every setting")
         self.hands.rest(0.3)
         self.hands.picture("method-advanced")
         self.hands.go("settings")
@@ -98,7 +100,7 @@ class Flow:
     def compare(self) -> None:
         page = self.window.pages["compare"]
         compare = page.compare
-        self.hands.until(lambda: page.prompt_card.prompt(), 20, "a prompt is offered")
+        self.hands.until(page.prompt_card.prompt, 20, "a prompt is offered")
         pieces: list[int] = []
         compare.piece.connect(pieces.append)
         self.hands.press(page.prompt_card.generate_button, "generating")

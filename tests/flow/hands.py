@@ -1,5 +1,6 @@
 """A person's hands at the real window: press what can be seen, wait, answer dialogs, take pictures."""
 
+import contextlib
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -31,10 +32,18 @@ class Hands(QObject):
         loop = QEventLoop()
         deadline = time.monotonic() + seconds
         look = QTimer(interval=LOOK_MILLISECONDS)
-        look.timeout.connect(lambda: loop.quit() if is_so() or time.monotonic() > deadline else None)
+
+        def end_loop() -> None:
+            is_over = True
+            with contextlib.suppress(Exception):  # comes again below, outside the event loop
+                is_over = bool(is_so()) or time.monotonic() > deadline
+            if is_over:
+                look.stop()
+                loop.quit()
+
+        look.timeout.connect(end_loop)
         look.start()
         loop.exec()
-        look.stop()
         if not is_so():
             raise AssertionError(f"Waited {seconds:.0f} s in vain: {what}. {self._notices()}")
 
@@ -46,7 +55,9 @@ class Hands(QObject):
     def press(self, button: QWidget, what: str) -> None:
         """Click the middle of a button that can be seen and pressed."""
         self.stalls.doing = what
-        self.until(lambda: button.isVisible() and button.isEnabled(), 10, f"{what}: the button can be pressed")
+        self.until(
+            lambda: button.isVisible() and button.isEnabled(), 10, f"{what}: the button can be pressed"
+        )
         self.rest(0.05)
         shown = button.visibleRegion().boundingRect()
         assert not shown.isEmpty(), f"{what}: the button is covered or cut off"
@@ -95,7 +106,7 @@ class Hands(QObject):
         self.rest()
         self.stalls.pause()
 
-    def _image(self):  # noqa: ANN202 - a QPixmap
+    def _image(self):
         if QApplication.platformName() == "xcb":  # what really stands on the screen
             return self.window.screen().grabWindow(int(self.window.winId()))
         return self.window.grab()
