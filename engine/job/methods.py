@@ -1,9 +1,24 @@
-"""The methods: their settings and their cards. A new method is one dataclass and one card here."""
+"""The methods' cards, by kind. Instruction tuning and pretraining stand here, each other family in its own file.
+
+A new method is one settings dataclass, one card, and one function that the card's `code` names.
+"""
 
 from dataclasses import dataclass
 
-from engine.job.cards import Chart, Family, Line, MethodCard, Paper
+from engine.job.cards import Family, MethodCard, Paper
+from engine.job.method_fields import LOSS
+from engine.job.preference_methods import PREFERENCE_METHODS
+from engine.job.preference_settings import DpoReferenceFreeSettings, DpoSettings
 from engine.job.settings import setting
+
+__all__ = [
+    "FAMILIES",
+    "METHODS",
+    "DpoReferenceFreeSettings",
+    "DpoSettings",
+    "PretrainSettings",
+    "SftSettings",
+]
 
 
 @dataclass(frozen=True)
@@ -20,92 +35,22 @@ class SftSettings:
         advanced=True,
         group="Method",
     )
+    neftune: float = setting(
+        0.0,
+        "Noise on the words",
+        "Random noise on the word vectors while learning; 5 often makes answers fuller. 0 is none.",
+        term="NEFTune alpha",
+        low=0.0,
+        high=100.0,
+        advanced=True,
+        group="Method",
+    )
 
 
 @dataclass(frozen=True)
 class PretrainSettings:
     """Continued pretraining: cross-entropy of every token."""
 
-
-@dataclass(frozen=True)
-class DpoSettings:
-    """Direct preference optimization with a reference, Rafailov et al. 2023."""
-
-    beta: float = setting(
-        0.1,
-        "How closely it stays",
-        "Higher keeps closer to the reference.",
-        term="beta",
-        above=0.0,
-        high=100.0,
-        group="Method",
-    )
-    label_smoothing: float = setting(
-        0.0,
-        "Doubt in the votes",
-        "Assumed share of pairs whose preference is the wrong way round.",
-        term="label smoothing",
-        low=0.0,
-        high=0.49,
-        advanced=True,
-        group="Method",
-    )
-    sft_weight: float = setting(
-        0.0,
-        "Also imitate the chosen answer",
-        "Weight of the chosen answer's own loss; keeps its wording likely.",
-        term="SFT weight",
-        low=0.0,
-        high=10.0,
-        advanced=True,
-        group="Method",
-    )
-
-
-@dataclass(frozen=True)
-class DpoReferenceFreeSettings:
-    """Preference without a reference: cross-entropy over the two scaled log-probabilities."""
-
-    beta: float = setting(
-        0.1,
-        "How decided",
-        "Scales the two log-probabilities before they are compared.",
-        term="beta",
-        above=0.0,
-        high=100.0,
-        group="Method",
-    )
-    sft_weight: float = setting(
-        0.0,
-        "Also imitate the chosen answer",
-        "Weight of the chosen answer's own loss; keeps its wording likely.",
-        term="SFT weight",
-        low=0.0,
-        high=10.0,
-        advanced=True,
-        group="Method",
-    )
-
-
-_LOSS = Chart("Loss", "should fall", (Line("loss", "Training"),))
-_PREFERENCE_CHARTS = (
-    Chart(
-        "Rewards",
-        "should pull apart",
-        (Line("reward_chosen", "Chosen"), Line("reward_rejected", "Rejected")),
-    ),
-    Chart("Margin between them", "should rise", (Line("reward_margin", "Margin"),)),
-    Chart(
-        "Picks the chosen answer",
-        "accuracy",
-        (Line("accuracy", "Accuracy"),),
-        is_share=True,
-        guide=0.5,
-        guide_label="50 % is guessing",
-    ),
-    _LOSS,
-)
-_DPO_PAPER = Paper("Rafailov et al. 2023", "https://arxiv.org/abs/2305.18290")
 
 FAMILIES: dict[str, Family] = {
     family.kind: family
@@ -141,39 +86,11 @@ METHODS: dict[str, MethodCard] = {
             costs="One answer per row; the quickest method.",
             settings=SftSettings,
             rows="conversation",
-            charts=(_LOSS,),
+            charts=(LOSS,),
             code="engine.methods.supervised:supervised_loss",
             paper=Paper("Wei et al. 2022 (FLAN)", "https://arxiv.org/abs/2109.01652"),
         ),
-        MethodCard(
-            kind="dpo",
-            family="preference",
-            title="Direct preference",
-            subtitle="DPO",
-            help="Makes chosen answers likelier and rejected ones less, staying near the start.",
-            good_for="Tone, safety and taste, from pairs of answers.",
-            costs="Two answers per row and one look at the reference.",
-            settings=DpoSettings,
-            rows="preference",
-            charts=_PREFERENCE_CHARTS,
-            code="engine.methods.preference:preference_loss",
-            paper=_DPO_PAPER,
-            needs_reference=True,
-        ),
-        MethodCard(
-            kind="dpo-reference-free",
-            family="preference",
-            title="Preference without a reference",
-            subtitle="Reference-free DPO",
-            help="Compares the two answers directly; nothing holds it near the model you began with.",
-            good_for="Short runs, or when there is no sensible reference.",
-            costs="Two answers per row, no reference.",
-            settings=DpoReferenceFreeSettings,
-            rows="preference",
-            charts=_PREFERENCE_CHARTS,
-            code="engine.methods.preference:preference_loss",
-            paper=_DPO_PAPER,
-        ),
+        *PREFERENCE_METHODS,
         MethodCard(
             kind="pretrain",
             family="pretraining",
@@ -184,7 +101,7 @@ METHODS: dict[str, MethodCard] = {
             costs="Every token is learned from.",
             settings=PretrainSettings,
             rows="text",
-            charts=(_LOSS,),
+            charts=(LOSS,),
             code="engine.methods.supervised:supervised_loss",
             paper=Paper("Gururangan et al. 2020", "https://arxiv.org/abs/2004.10964"),
         ),

@@ -24,6 +24,11 @@ class Loss:
         return self.sum / self.count
 
 
+def mean_of(values: Tensor) -> Mean:
+    """Values (B,) as a metric: their sum without gradient, and how many they are."""
+    return values.detach().sum(), float(values.numel())
+
+
 @dataclass(frozen=True)
 class Totals:
     """Losses of several micro-batches put together, as plain numbers."""

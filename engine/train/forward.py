@@ -31,13 +31,24 @@ class Policy:
         logps = self.score(batch).target
         sums = sum_by_row(logps, batch.rows, batch.count)
         tokens = sum_by_row(torch.ones_like(logps), batch.rows, batch.count)
-        chosen, rejected = sums.chunk(2)
-        return PairLogps(chosen, rejected, *tokens.chunk(2))
+        shared = sum_by_row(logps * _is_shared(batch, tokens), batch.rows, batch.count)
+        return PairLogps(*sums.chunk(2), *tokens.chunk(2), *shared.chunk(2))
 
     def _numbers(self) -> contextlib.AbstractContextManager[object]:
         if self.autocast is None:
             return contextlib.nullcontext()
         return torch.autocast(self.device, dtype=self.autocast)
+
+
+def _is_shared(batch: Batch, tokens: Tensor) -> Tensor:
+    """1 for each of the N scored tokens that stands within the length of its pair's shorter answer, else 0.
+
+    `tokens` (B,): scored tokens of each row.
+    """
+    first = tokens.cumsum(0) - tokens  # scored tokens come row by row
+    place = torch.arange(len(batch.rows), device=tokens.device) - first[batch.rows]
+    shorter = torch.minimum(*tokens.chunk(2)).repeat(2)
+    return (place < shorter[batch.rows]).to(tokens.dtype)
 
 
 def scored_logits(model: Any, batch: Batch) -> Tensor:  # Any: see Policy

@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 import torch
 from transformers import (
@@ -13,7 +15,7 @@ from transformers import (
 
 from engine.job.adapters import LoraSettings
 from engine.models.adapters import add_lora
-from engine.train.batches import collate
+from engine.train.batches import Example, collate
 from engine.train.forward import Policy, scored_logits
 from tests.models.tiny_models import FAMILIES, tiny_model
 from tests.train.tiny_runs import example
@@ -60,6 +62,27 @@ def test_a_rows_log_probability_is_the_same_alone_and_padded(family):
     torch.testing.assert_close(pairs.rejected, torch.tensor(expected[1]), atol=1e-4, rtol=1e-5)
     assert pairs.chosen_tokens.tolist() == [10, 3, 3]
     assert pairs.rejected_tokens.tolist() == [11, 4, 4]
+
+
+def test_the_common_length_of_a_pair_is_summed_apart():
+    model, examples = model_of("llama"), [example(0, 12, parts=2), example(1, 5, parts=2)]
+    examples.append(Example(2, 3, (examples[0].parts[0], examples[1].parts[0])))  # 10 and 3 tokens
+    with torch.no_grad():
+        pairs = Policy(model, "cpu").score_pairs(collate(examples))
+    shortened = [dataclasses.replace(part, trained=first(part.trained, 3)) for part in examples[2].parts]
+    expected = [logp_alone(model, part) for part in shortened]
+    assert pairs.chosen_shared[2].item() == pytest.approx(expected[0], abs=1e-4)
+    assert pairs.rejected_shared[2].item() == pytest.approx(expected[1], abs=1e-4)
+    assert torch.equal(pairs.rejected_shared[2], pairs.rejected[2])
+    assert torch.equal(
+        pairs.chosen_shared[:2], pairs.chosen[:2]
+    )  # one token shorter than the rejected answers
+
+
+def first(trained, count):
+    """Only the first so many learned tokens stay learned."""
+    places = [place for place, is_learned in enumerate(trained) if is_learned][:count]
+    return [place in places for place in range(len(trained))]
 
 
 def test_the_head_sees_scored_positions_only():
