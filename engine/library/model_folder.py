@@ -1,8 +1,10 @@
 """One model folder: what it is, and whether it can be trained. No torch, headers only."""
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -68,7 +70,16 @@ def describe(folder: Path) -> ModelInfo:
 
 
 def check_model(folder: Path) -> ModelInfo:
-    """The model in a folder that can be trained; raises ModelError with what is wrong, where, and what to do."""
+    """The model in a folder that can be trained; raises ModelError with what is wrong, where, and what to do.
+
+    A window asks after every edit, so a good answer is remembered until a file of the folder changes.
+    """
+    return _checked(folder, _files_of(folder))
+
+
+@lru_cache(maxsize=64)
+def _checked(folder: Path, files: object) -> ModelInfo:
+    del files  # only for the memory: other files, another answer
     _refuse_other_kinds(folder)
     config = read_json(folder / CONFIG)
     model_type = _checked_type(folder, config)
@@ -103,6 +114,15 @@ def check_model(folder: Path) -> ModelInfo:
         licence=_licence(folder),
         template=read_template(folder),
     )
+
+
+def _files_of(folder: Path) -> object:
+    """Name, size and times of the folder's files; something unlike all else where they cannot be read."""
+    try:
+        found = [(entry.name, entry.stat()) for entry in os.scandir(folder)]
+    except OSError:
+        return object()
+    return tuple(sorted((name, s.st_size, s.st_mtime_ns, s.st_ctime_ns) for name, s in found))
 
 
 def model_name(folder: Path) -> str:

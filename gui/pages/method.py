@@ -88,7 +88,7 @@ class MethodPage(Page):
             self.state.draft.set_kind("method", kind)
 
     def _refresh(self) -> None:
-        if not self.isVisibleTo(self.window()):
+        if not self.is_in_view:
             return
         job = self.state.draft.job
         found = self.state.inspection.inspected
@@ -102,7 +102,7 @@ class MethodPage(Page):
         self._refresh_costs()
 
     def _refresh_costs(self) -> None:
-        if not self.isVisibleTo(self.window()):
+        if not self.is_in_view:
             return
         job, machine, rows = self.state.draft.job, self.state.machine.now, self.state.inspection.stats
         costs = costs_of(job, machine, rows)

@@ -58,7 +58,7 @@ class ModelPage(Page):
         self.list.hub_chosen.connect(self._show_hub)
         self.list.tab_changed.connect(self._refresh)
         self.models.changed.connect(self._refresh)
-        self.state.draft.changed.connect(self._refresh)
+        self.state.draft.changed.connect(self._follow)
 
     def _open(self) -> None:
         name = QFileDialog.getExistingDirectory(self, self.tr("Choose a model folder"), str(models_folder()))
@@ -74,6 +74,10 @@ class ModelPage(Page):
     def _show_hub(self, repo: str) -> None:
         self.hub.show_repo(repo)
         self.models.ask_plan(repo)
+
+    def _follow(self) -> None:
+        if self.is_in_view:
+            self._refresh()
 
     def _refresh(self) -> None:
         is_hub = self.list.tab == "hub"

@@ -32,6 +32,11 @@ class Page(QWidget):
         self.body.setSpacing(GAP)
         layout.addLayout(self.body, 1)
 
+    @property
+    def is_in_view(self) -> bool:
+        """Whether this is the page that is shown; one that is not need not follow, as entering refreshes it."""
+        return self.isVisibleTo(self.window())
+
     def entered(self) -> None:
         """The page came into view; nothing to do unless a page says so."""
 

@@ -117,7 +117,7 @@ class RunsPage(Page):
     def _connect(self) -> None:
         self.search.textChanged.connect(self.table.set_filter)
         self.runs.changed.connect(self._fill)
-        self.state.runs_changed.connect(self.runs.read)
+        self.state.runs_changed.connect(self._follow)
         self.table.rows_model.checked_changed.connect(self._refresh)
         self.table.selectionModel().currentChanged.connect(lambda *_: self._refresh())
         self.table.opened.connect(self._watch)
@@ -137,6 +137,10 @@ class RunsPage(Page):
         delete.activated.connect(self._delete)
 
     # Showing
+
+    def _follow(self) -> None:
+        if self.is_in_view:
+            self.runs.read()
 
     def _fill(self) -> None:
         is_first = not self.table.rows_model.rows

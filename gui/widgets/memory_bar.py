@@ -19,6 +19,7 @@ class MemoryBar(QWidget):
         self._legend = legend
         self._parts = (0.0, 0.0, 0.0, 0.0)
         self._free = 0.0
+        self._heights: dict[tuple[int, float], int] = {}  # a layout asks hundreds of times
         policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
@@ -29,6 +30,7 @@ class MemoryBar(QWidget):
         """Bytes of each part, and the bytes that are free for all of them together."""
         self._parts = (weights, adapter, activations, workspace)
         self._free = free
+        self._heights.clear()
         shares = ", ".join(f"{name} {figure}" for name, figure in self._named())
         self.setAccessibleName(self.tr("Memory needed in gigabytes: {parts}").format(parts=shares))
         self.updateGeometry()
@@ -44,7 +46,11 @@ class MemoryBar(QWidget):
     def heightForWidth(self, width: int) -> int:
         if not self._legend:
             return _BAR
-        return _BAR + 7 + self._line() * (1 + max((row for _, row in self._places(width)), default=0))
+        key = (width, theme.scale())
+        if key not in self._heights:
+            rows = 1 + max((row for _, row in self._places(width)), default=0)
+            self._heights[key] = _BAR + 7 + self._line() * rows
+        return self._heights[key]
 
     def sizeHint(self) -> QSize:
         return QSize(520, self.heightForWidth(520))
