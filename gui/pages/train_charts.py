@@ -13,6 +13,7 @@ from gui.widgets.buttons import IconButton
 from gui.widgets.card import Card
 from gui.widgets.chart_grid import ChartGrid
 from gui.widgets.chart_markers import Marker
+from gui.widgets.chart_series import Axis
 from gui.widgets.chart_spec import ChartSpec, Curve, spec_of
 from gui.widgets.labels import Label
 from gui.widgets.segmented import Segmented
@@ -25,17 +26,11 @@ class TrainCharts(Card):
         super().__init__(padding=16, parent=parent)
         self._run = run
         self._began = run.began
-        self.main = ChartGrid(self._main_specs())
-        rate = Curve("learning_rate", self.tr("Learning rate"), smooth=False)
-        norm = Curve("gradient_norm", self.tr("Gradient norm"))
-        self.rate = ChartGrid([ChartSpec("rate", self.tr("Learning rate"), (rate,))])
-        self.norm = ChartGrid([ChartSpec("norm", self.tr("Gradients"), (norm,))])
-        self.grids = {"main": self.main, "rate": self.rate, "norm": self.norm}
-        self.body.addLayout(self._bar())
+        self.grids: dict[str, ChartGrid] = {}  # by tab; made when it is first looked at, as charts cost time
+        self.axis: Axis = "step"
         self.stack = QStackedWidget()
-        for grid in self.grids.values():
-            self.stack.addWidget(grid)
-            grid.step_clicked.connect(self._show_rows)
+        self.main = self._added("main")
+        self.body.addLayout(self._bar())
         self.body.addWidget(self.stack, 1)
         self.rows_words = Label("", "small", wrap=True)
         self.rows_words.hide()
@@ -46,10 +41,31 @@ class TrainCharts(Card):
         run.saved.connect(self._add_saved)
         run.told.connect(self._add_told)
 
-    def _main_specs(self) -> list[ChartSpec]:
+    def _specs(self, tab: str) -> list[ChartSpec]:
+        if tab == "rate":
+            rate = Curve("learning_rate", self.tr("Learning rate"), smooth=False)
+            return [ChartSpec("rate", self.tr("Learning rate"), (rate,))]
+        if tab == "norm":
+            norm = Curve("gradient_norm", self.tr("Gradient norm"))
+            return [ChartSpec("norm", self.tr("Gradients"), (norm,))]
         job = self._run.job
         charts: tuple[CardChart, ...] = job.method_card.charts if job else ()
         return [spec_of(chart, self.tr("Validation")) for chart in charts]
+
+    def _added(self, tab: str) -> ChartGrid:
+        grid = self.grids[tab] = ChartGrid(self._specs(tab))
+        self.stack.addWidget(grid)
+        grid.step_clicked.connect(self._show_rows)
+        return grid
+
+    def _show_tab(self, tab: str) -> None:
+        if tab not in self.grids:
+            grid = self._added(tab)
+            self._add_steps_to([grid], self._run.steps)
+            grid.set_smoothing(self.smoothing.value() / 100)
+            grid.set_logarithmic(self.scale.value() == "log")
+            grid.set_axis(self.axis)
+        self.stack.setCurrentWidget(self.grids[tab])
 
     def _bar(self) -> QHBoxLayout:
         row = QHBoxLayout()
@@ -61,7 +77,7 @@ class TrainCharts(Card):
             ("norm", self.tr("Gradients")),
         ]
         self.tabs = Segmented(tabs, "main", self.tr("Chart"))
-        self.tabs.changed.connect(lambda value: self.stack.setCurrentWidget(self.grids[value]))
+        self.tabs.changed.connect(self._show_tab)
         row.addWidget(self.tabs)
         row.addStretch(1)
         row.addWidget(Label(self.tr("Smoothing"), "small"))
@@ -97,6 +113,9 @@ class TrainCharts(Card):
             self._add_told(event)
 
     def _add_steps(self, steps: list[Step]) -> None:
+        self._add_steps_to(list(self.grids.values()), steps)
+
+    def _add_steps_to(self, grids: list[ChartGrid], steps: list[Step]) -> None:
         for step in steps:
             seconds = step.time - (self._run.began or step.time)
             values = {
@@ -108,7 +127,7 @@ class TrainCharts(Card):
             for key, value in values.items():
                 if value is None:
                     continue
-                for grid in self.grids.values():
+                for grid in grids:
                     grid.add(key, step.step, value, step.tokens, seconds)
 
     def _add_evaluation(self, event: Evaluated) -> None:
@@ -140,7 +159,11 @@ class TrainCharts(Card):
 
     def _menu(self) -> None:
         menu = QMenu(self)
-        axes = (("step", self.tr("Steps")), ("tokens", self.tr("Tokens")), ("seconds", self.tr("Time")))
+        axes: tuple[tuple[Axis, str], ...] = (
+            ("step", self.tr("Steps")),
+            ("tokens", self.tr("Tokens")),
+            ("seconds", self.tr("Time")),
+        )
         for axis, label in axes:
             menu.addAction(self.tr("Along x: {what}").format(what=label), partial(self._set_axis, axis))
         menu.addSeparator()
@@ -149,9 +172,10 @@ class TrainCharts(Card):
             menu.addAction(label, partial(self._save, ending))
         menu.exec(self.more_button.mapToGlobal(self.more_button.rect().bottomLeft()))
 
-    def _set_axis(self, axis: str) -> None:
+    def _set_axis(self, axis: Axis) -> None:
+        self.axis = axis
         for grid in self.grids.values():
-            grid.set_axis(axis)  # type: ignore[arg-type]  # one of the three above
+            grid.set_axis(axis)
 
     def _save(self, ending: str) -> None:
         suggested = f"{self._run.name}.{ending}"

@@ -56,7 +56,8 @@ class Chart(QWidget):
         self._is_following = True
         self._places = PlaceAxis()
         self._values = ValueAxis(spec.is_share)
-        self._view = pg.PlotWidget(background=None, axisItems={"bottom": self._places, "left": self._values})
+        axes = {"bottom": self._places, "left": self._values}
+        self._view = pg.PlotWidget(background=None, axisItems=axes, enableMenu=False)
         self._plot: pg.PlotItem = self._view.getPlotItem()
         self._curves = {curve.key: CurveItem(self._plot, curve, SMOOTHING) for curve in spec.curves}
         self._markers = Markers(self._plot)
@@ -243,7 +244,6 @@ class Chart(QWidget):
 
     def _set_up_plot(self) -> None:
         self._plot.hideButtons()
-        self._plot.setMenuEnabled(False)
         self._view.setFrameShape(self._view.Shape.NoFrame)
         self._view.viewport().setAutoFillBackground(False)
         box = self._plot.getViewBox()
