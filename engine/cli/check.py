@@ -59,7 +59,7 @@ def check_job(job: Job) -> Checked:
     require_data(job)
     check_device(job)
     info = check_model(locate_model(job.model.source, job.model.revision))
-    rows = open_rows(job.data, job.method_card.rows, job.method_card.title)
+    rows = open_rows(job.data, job.method_card.rows, job.method_card.title, job.rows)
     learned, _ = split(rows.rows, job.rows.validation, job.train.seed)
     if not learned:
         names = ", ".join(Path(source.path).name for source in job.data)

@@ -8,7 +8,7 @@ from engine.cli.check import add_job_options, asked_job, check_job
 from engine.cli.output import Output
 from engine.cli.progress import size
 from engine.cli.verb import DONE, Verb
-from engine.data.rows import Conversation, Message, Preference, Row, Text
+from engine.data.rows import Conversation, Feedback, Message, Preference, Row, Text
 from engine.job.codec import to_plain
 from engine.library.arithmetic import time_words
 from engine.library.devices import machine
@@ -46,6 +46,8 @@ def _sequences(row: Row) -> tuple[tuple[str, ...], ...]:
             return (_contents(messages),)
         case Preference(prompt=prompt, chosen=chosen, rejected=rejected):
             return (_contents((*prompt, *chosen)), _contents((*prompt, *rejected)))
+        case Feedback(prompt=prompt, completion=completion):
+            return (_contents((*prompt, *completion)),)
         case Text(text=text):
             return ((text,),)
 
@@ -55,7 +57,9 @@ def _contents(messages: Sequence[Message]) -> tuple[str, ...]:
 
 
 def _report(found: Estimate, output: Output) -> None:
-    time = "unknown" if found.seconds is None else " to ".join(time_words(seconds) for seconds in found.seconds)
+    time = (
+        "unknown" if found.seconds is None else " to ".join(time_words(seconds) for seconds in found.seconds)
+    )
     fits = "fits" if found.fits else "does not fit"
     facts: list[tuple[str, object]] = [
         ("Memory", f"{size(found.total)} needed, {size(found.free)} free: it {fits}"),

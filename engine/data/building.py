@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from engine.data.rows import Conversation, Message, Preference, Row, Text
+from engine.data.rows import Conversation, Feedback, Message, Preference, Row, Text
 from engine.data.values import UnusableRowError, Values
 
 EMPTY_ANSWER = "empty answer"
@@ -13,10 +13,11 @@ NO_PROMPT = "no prompt"
 EMPTY_TEXT = "empty text"
 ONE_SIDED = "only one of the two answers"
 IDENTICAL = "identical answers"
+NO_LABEL = "no label"
 OTHER_PROMPTS = "the two dialogues differ before the last answer"
 
 
-def instruction_row(number: int, values: Values) -> Row:
+def instruction_row(number: int, values: Values) -> Conversation:
     """Instruction (with input, system, history) and answer; both may be lists of messages."""
     prompt, answer = values.turns("prompt"), values.turns("answer")
     head = _system(values)
@@ -25,7 +26,7 @@ def instruction_row(number: int, values: Values) -> Row:
     return _conversation(number, (*head, *prompt, *_answered(answer)))
 
 
-def messages_row(number: int, values: Values) -> Row:
+def messages_row(number: int, values: Values) -> Conversation:
     """A list of messages; a system column stands before it when it has none of its own."""
     messages = values.turns("messages")
     if isinstance(messages, str):
@@ -57,6 +58,23 @@ def preference_row(number: int, values: Values) -> Row:
     if [m.content.strip() for m in good] == [m.content.strip() for m in bad]:
         raise UnusableRowError(IDENTICAL)
     return Preference(number, (*head, *shared), good, bad)
+
+
+def feedback_row(number: int, values: Values) -> Row:
+    """A prompt, one answer and its label; the answer may stand at the end of a dialogue."""
+    label = values.verdict("label")
+    if label is None:
+        raise UnusableRowError(NO_LABEL)
+    if "answer" in values.columns:
+        conversation = instruction_row(number, values)
+    else:
+        conversation = messages_row(
+            number,
+            Values(values.record, {**values.columns, "messages": values.columns["prompt"]}, values.where),
+        )
+    messages = conversation.messages
+    answer = len(messages) - 1
+    return Feedback(number, messages[:answer], messages[answer:], label)
 
 
 def text_row(number: int, values: Values) -> Row:

@@ -1,49 +1,54 @@
-"""All sources of a job as one set of rows: read, recognised, checked, counted, hashed and split by prompt."""
+"""All sources of a job as one set of rows: read, recognised, checked, counted and hashed."""
 
-import random
-from collections.abc import Mapping, Sequence
+from array import array
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
 
-from engine.data.files import digest
 from engine.data.folders import files_of
-from engine.data.readers import Record, read_records
-from engine.data.rows import Row, RowKind, kind_of, prompt_key
-from engine.data.shapes import Shape, detect, evidence
-from engine.data.values import UnusableRowError, Values
+from engine.data.reading import Fault, Reading, Record
+from engine.data.rows import Row, RowKind
+from engine.data.rows_view import Part, Rows
+from engine.data.scan import scan
+from engine.data.shapes import detect, evidence
+from engine.data.splitting import split
+from engine.data.store import as_arrow
+from engine.data.table import Heard, read_table
 from engine.job.errors import DataError
-from engine.job.sections import DataSource
+from engine.job.methods import METHODS
+from engine.job.sections import DataSource, RowsSection
 
-R = TypeVar("R", bound=Row)
+__all__ = ["RowSet", "Skipped", "mismatch", "open_rows", "split"]
+
+DUPLICATE = "equal to an earlier row"
+_SAMPLE = 100
 
 
 @dataclass(frozen=True)
-class Table:
-    """One file as it stands: its records in order. Row `first + i` of the set is `records[i]`."""
+class Skipped:
+    """A row that is left out: its number, where it stands (line 0: the file has none), and why."""
 
-    path: Path
-    first: int
-    columns: tuple[str, ...]
-    records: list[Record]
-    lines: list[int]
-
-    def where(self, index: int) -> str:
-        """The words for one record in a message."""
-        line = f" (line {self.lines[index]})" if self.lines[index] else ""
-        return f"Row {index + 1}{line} of '{self.path.name}'"
+    number: int
+    file: str
+    line: int
+    reason: str
+    detail: str = ""
 
 
 @dataclass(frozen=True)
 class RowSet:
     """The rows of a job. Row numbers count from 1 over all files, unusable rows included.
 
-    `rows`: usable ones in order; a source's weight repeats or thins them. `roles`: column of each role, in
-    the form of a source's `columns`. `skipped`: row numbers by reason. `duplicates`: rows equal to an earlier
-    one. `hashes`: SHA-256 by path. `bytes`: size of the files. `total`: rows read.
+    `rows`: usable ones in order, built as they are asked for; a source's weight repeats or thins them. `roles`:
+    column of each role, in the form of a source's `columns`. `skipped`: row numbers by reason.
+    `duplicates`: how many rows equal an earlier one, `duplicate_rows` the first of their numbers. `hashes`:
+    SHA-256 by path. `bytes`: size of the files. `labels`: bad and good rows of feedback. `is_head`: only the
+    first rows were read.
     """
 
-    rows: list[Row]
+    rows: Rows
     shape: str
     rows_kind: RowKind
     evidence: str
@@ -51,105 +56,113 @@ class RowSet:
     roles: dict[str, str]
     skipped: dict[str, list[int]]
     duplicates: int
+    duplicate_rows: tuple[int, ...]
     hashes: dict[str, str]
     bytes: int
-    tables: tuple[Table, ...] = field(repr=False)
+    labels: tuple[int, int] = (0, 0)
+    is_head: bool = False
+    parts: tuple[Part, ...] = field(default=(), repr=False)
 
     @property
     def total(self) -> int:
         """Rows read, usable or not."""
-        return sum(len(table.records) for table in self.tables)
+        return sum(len(part.table) for part in self.parts)
 
     def record(self, number: int) -> Record:
         """What stands in the file for a row number; raises IndexError beyond the end."""
-        for table in self.tables:
-            if table.first <= number < table.first + len(table.records):
-                return table.records[number - table.first]
+        part = self._part(number)
+        return part.table.record(number - part.table.first)
+
+    def place(self, number: int) -> tuple[Path, int]:
+        """The file of a row number and its line there, 0 in a file without lines."""
+        part = self._part(number)
+        return part.table.path, part.table.entries[number - part.table.first][0]
+
+    def row(self, number: int) -> Row | None:
+        """The row of a number; None when it cannot be used or was left out."""
+        at = bisect_left(self._used, number)
+        is_used = at < len(self._used) and self._used[at] == number
+        return self.rows.numbered(number) if is_used else None
+
+    @cached_property
+    def _used(self) -> "array[int]":
+        return self.rows.unique().numbers
+
+    def detail(self, number: int) -> str:
+        """The sentence that says what is wrong with a row, "" where the reason says it all."""
+        part = self._part(number)
+        return part.scan.details.get(number - part.table.first, "")
+
+    def skipped_rows(self) -> Iterator[Skipped]:
+        """Every row that is left out, by reason."""
+        for reason, numbers in self.skipped.items():
+            for number in numbers:
+                path, line = self.place(number)
+                yield Skipped(number, path.name, line, reason, self.detail(number))
+
+    def records(self) -> Iterator[tuple[int, Record]]:
+        """Every row's number and what stands in the file, streamed."""
+        for part in self.parts:
+            for index, (_, found) in enumerate(part.table.entries):
+                yield part.table.first + index, {} if isinstance(found, Fault) else found
+
+    def _part(self, number: int) -> Part:
+        for part in self.parts:
+            if part.table.first <= number < part.table.first + len(part.table):
+                return part
         raise IndexError(number)
 
 
-def open_rows(sources: Sequence[DataSource], rows_kind: RowKind | None = None, needed_by: str = "") -> RowSet:
+def open_rows(
+    sources: Sequence[DataSource],
+    rows_kind: RowKind | None = None,
+    needed_by: str = "",
+    section: RowsSection | None = None,
+    heard: Heard | None = None,
+    head: int | None = None,
+) -> RowSet:
     """Read all sources. With `rows_kind`, data of another kind is refused (`needed_by`: the method's title).
 
     A weight of 2 lists each row twice, a weight of 0.25 keeps an even quarter of the rows, always the same.
+    `section` says whether malformed lines are skipped and duplicates dropped. `heard` is told how many rows were
+    read. `head` reads only about so many rows, for a first look.
     Raises DataError naming file, line and field; rows without a usable answer are passed over and counted.
     """
-    parts: list[_Part] = []
-    for source in sources:
-        for path in files_of(Path(source.path).expanduser(), source.split):
-            first = parts[-1].table.first + len(parts[-1].table.records) if parts else 1
-            parts.append(_read_part(path, source, first))
+    section = section or RowsSection()
+    parts = list(_parts(sources, section.malformed == "skip", heard, head))
     if not parts:
         raise DataError("No data was chosen.", "Choose a file with examples.")
     _check_kinds(parts, rows_kind, needed_by)
-    rows, skipped = [], dict[str, list[int]]()
-    for part in parts:
-        rows.extend(_weighted(_usable(part, skipped), part.source.weight))
-    if not rows:
-        reasons = ", ".join(f"{reason} ({len(numbers)})" for reason, numbers in skipped.items())
-        names = _names(parts)
-        raise DataError(
-            f"No row of {names} can be used: {reasons}.", "Mend the rows, or choose another file."
-        )
-    return _row_set(parts, rows, skipped)
+    return _row_set(parts, section.duplicates == "drop", head is not None)
 
 
-def split(rows: Sequence[R], share: float, seed: int) -> tuple[list[R], list[R]]:
-    """Training and validation rows: rows with the same prompt stay together, a seed always gives the same.
-
-    Validation gets about `share` of the rows, at least one when share > 0 and there are two prompts.
-    A row that a weight repeats stands in validation once.
-    """
-    sizes: dict[str, int] = {}
-    keys = [prompt_key(row) for row in rows] if share > 0 else []
-    for key in keys:
-        sizes[key] = sizes.get(key, 0) + 1
-    if len(sizes) < 2:
-        return list(rows), []
-    held = _held_out(sizes, max(1, round(share * len(rows))), seed)
-    train = [row for row, key in zip(rows, keys, strict=True) if key not in held]
-    kept = {row.number: row for row, key in zip(rows, keys, strict=True) if key in held}
-    return train, list(kept.values())
-
-
-def _held_out(sizes: Mapping[str, int], wanted: int, seed: int) -> set[str]:
-    """Prompts drawn at random as long as they fit into `wanted` rows; if none fits, the one with fewest rows."""
-    drawn = sorted(sizes)
-    random.Random(seed).shuffle(drawn)
-    held, room = set[str](), wanted
-    for key in drawn:
-        if sizes[key] <= room:
-            held.add(key)
-            room -= sizes[key]
-    held = held or {min(drawn, key=lambda key: sizes[key])}
-    return held if len(held) < len(sizes) else held - {drawn[-1]}
+def _parts(
+    sources: Sequence[DataSource], skips: bool, heard: Heard | None, head: int | None
+) -> Iterator[Part]:
+    first = 1
+    for source in sources:
+        for path in files_of(source):
+            table = read_table(
+                path, Reading(source.split, skips), first, source.limit, _from(first - 1, heard), head
+            )
+            sample = [found for _, found in table.entries[:_SAMPLE] if isinstance(found, dict)]
+            shape, roles = detect(table.columns, source.shape, source.columns, path.name, sample)
+            found = scan(table, shape, roles, skips, _from(first - 1, heard))
+            yield Part(source, table, shape, roles, found)
+            first += len(table)
+            if head is not None and first > head:
+                return
 
 
-@dataclass(frozen=True)
-class _Part:
-    source: DataSource
-    table: Table
-    shape: Shape
-    roles: dict[str, str]
-
-
-def _read_part(path: Path, source: DataSource, first: int) -> _Part:
-    records, lines, columns = list[Record](), list[int](), dict[str, None]()
-    for line, record in read_records(path, source.split):
-        records.append(record)
-        lines.append(line)
-        columns.update(dict.fromkeys(record))
-        if source.limit is not None and len(records) >= source.limit:
-            break
-    if not records:
-        raise DataError(f"There are no examples in '{path.name}'.", "Choose another file.")
-    shape, roles = detect(tuple(columns), source.shape, source.columns, path.name)
-    return _Part(source, Table(path, first, tuple(columns), records, lines), shape, roles)
+def _from(before: int, heard: Heard | None) -> Callable[[int], None] | None:
+    """One file's count of rows as that of all files."""
+    return None if heard is None else lambda count: heard(before + count)
 
 
 _KINDS = {
     "conversation": ("questions with answers", "instruction tuning"),
     "preference": ("chosen and rejected answers", "a preference method such as DPO"),
+    "feedback": ("answers with thumbs up or down", "a feedback method such as KTO"),
     "text": ("plain texts", "continued pretraining"),
 }
 
@@ -158,10 +171,12 @@ def mismatch(name: str, has: RowKind, wanted: RowKind, needed_by: str = "") -> D
     """The error for data of one kind where a method (by its title) needs another."""
     things, method = _KINDS[has]
     title = f"{name} has no {_KINDS[wanted][0]}, which {needed_by or 'this method'} needs; it has {things}."
+    if not any(card.rows == has for card in METHODS.values()):
+        return DataError(title, "No method learns from such rows yet: choose another kind of rows.")
     return DataError(title, f"Choose {method}, or another file.")
 
 
-def _check_kinds(parts: Sequence[_Part], wanted: RowKind | None, needed_by: str) -> None:
+def _check_kinds(parts: Sequence[Part], wanted: RowKind | None, needed_by: str) -> None:
     for part in parts:
         kind, name = part.shape.rows, part.table.path.name
         if wanted is not None and kind != wanted:
@@ -172,60 +187,86 @@ def _check_kinds(parts: Sequence[_Part], wanted: RowKind | None, needed_by: str)
             raise DataError(title, "Train on them one after the other.")
 
 
-def _usable(part: _Part, skipped: dict[str, list[int]]) -> list[Row]:
-    rows: list[Row] = []
-    for index, record in enumerate(part.table.records):
-        number = part.table.first + index
-        try:
-            rows.append(part.shape.build(number, Values(record, part.roles, part.table.where(index))))
-        except UnusableRowError as error:
-            skipped.setdefault(error.reason, []).append(number)
-    return rows
-
-
-def _weighted(rows: list[Row], weight: float) -> list[Row]:
-    """Each row floor(weight) times, and an even share of them once more for the rest of the weight."""
-    whole, rest = int(weight), weight - int(weight)
-    extra = round(rest * len(rows))
-    if extra == 0:
-        return rows * whole if whole else rows[:1]
-    chosen = {index * len(rows) // extra for index in range(extra)}
-    return rows * whole + [row for index, row in enumerate(rows) if index in chosen]
-
-
-def _duplicates(rows: Sequence[Row]) -> int:
-    """How many of the rows say the same as an earlier one; a row repeated by its weight is not counted."""
-    seen, numbers, count = set[tuple[object, ...]](), set[int](), 0
-    for row in rows:
-        if row.number in numbers:
-            continue
-        numbers.add(row.number)
-        content = tuple(getattr(row, name) for name in row.__dataclass_fields__ if name != "number")
-        count += content in seen
-        seen.add(content)
-    return count
-
-
-def _row_set(parts: Sequence[_Part], rows: list[Row], skipped: dict[str, list[int]]) -> RowSet:
-    sentences = [evidence(part.shape, part.roles, part.table.records) for part in parts]
+def _row_set(parts: list[Part], drops: bool, is_head: bool) -> RowSet:
+    skipped: dict[str, list[int]] = {}
+    for part in parts:
+        for reason, indices in part.scan.skipped.items():
+            skipped.setdefault(reason, []).extend(part.table.first + index for index in indices)
+    equal = _equal_to_earlier(parts)
+    if drops and equal:
+        skipped[DUPLICATE] = sorted(equal)
+    rows = _rows(parts, equal if drops else set())
+    if not rows:
+        raise _nothing_usable(parts, skipped)
+    sentences = [evidence(p.shape, p.roles, p.scan.full, len(p.table)) for p in parts]
     if len(parts) > 1:
         named = zip(parts, sentences, strict=True)
         sentences = [f"{part.table.path.name}: {sentence}" for part, sentence in named]
-    paths = [part.table.path for part in parts]
     return RowSet(
         rows=rows,
         shape=parts[0].shape.kind,
-        rows_kind=kind_of(rows[0]),
+        rows_kind=parts[0].shape.rows,
         evidence=" ".join(sentences),
         columns=tuple(dict.fromkeys(column for part in parts for column in part.table.columns)),
         roles=parts[0].roles,
         skipped=skipped,
-        duplicates=_duplicates(rows),
-        hashes={str(path): digest(path) for path in paths},
-        bytes=sum(path.stat().st_size for path in paths),
-        tables=tuple(part.table for part in parts),
+        duplicates=len(equal),
+        duplicate_rows=tuple(sorted(equal)[:_SAMPLE]),
+        hashes={str(part.table.path): part.table.hash for part in parts if part.table.hash},
+        bytes=sum(part.table.path.stat().st_size for part in parts),
+        labels=(sum(p.scan.labels[0] for p in parts), sum(p.scan.labels[1] for p in parts)),
+        is_head=is_head,
+        parts=tuple(parts),
     )
 
 
-def _names(parts: Sequence[_Part]) -> str:
-    return ", ".join(f"'{part.table.path.name}'" for part in parts)
+def _nothing_usable(parts: Sequence[Part], skipped: dict[str, list[int]]) -> DataError:
+    reasons = ", ".join(f"{reason} ({len(numbers)})" for reason, numbers in skipped.items())
+    names = ", ".join(f"'{part.table.path.name}'" for part in parts)
+    detail = next((text for part in parts for text in part.scan.details.values()), "")
+    title = f"No row of {names} can be used: {reasons}. {detail}".strip()
+    return DataError(title.removesuffix(".") + ".", "Mend the rows, or choose another file.")
+
+
+def _equal_to_earlier(parts: Sequence[Part]) -> set[int]:
+    """Numbers of the rows that say the same as an earlier one; a row repeated by its weight is not meant."""
+    import pyarrow
+
+    columns = [as_arrow(part.scan.contents) for part in parts]
+    codes = pyarrow.concat_arrays(columns).dictionary_encode()
+    if len(codes.dictionary) == len(codes):
+        return set()
+    equal, seen, at = set[int](), -1, 0
+    for part in parts:
+        for index in part.scan.usable:
+            code = codes.indices[at].as_py()  # the first of each is one more than all before
+            if code > seen:
+                seen = code
+            else:
+                equal.add(part.table.first + index)
+            at += 1
+    return equal
+
+
+def _rows(parts: Sequence[Part], dropped: set[int]) -> Rows:
+    numbers, prompts = array("I"), array("Q")
+    for part in parts:
+        first, found = part.table.first, part.scan
+        kept = range(len(found.usable))
+        if dropped:
+            kept = [i for i in kept if first + found.usable[i] not in dropped]  # type: ignore[assignment]
+        for at in _weighted(kept, part.source.weight):
+            numbers.append(first + found.usable[at])
+            prompts.append(found.prompts[at])
+    return Rows(parts, numbers, prompts)
+
+
+def _weighted(rows: Sequence[int], weight: float) -> Iterator[int]:
+    """Each row floor(weight) times, and an even share of them once more for the rest of the weight."""
+    whole, rest = int(weight), weight - int(weight)
+    for _ in range(whole):
+        yield from rows
+    extra = round(rest * len(rows))
+    if extra == 0 and not whole:
+        yield from rows[:1]
+    yield from (rows[index * len(rows) // extra] for index in range(extra))

@@ -1,15 +1,15 @@
-"""Opening a data file: what it really is, compression, encoding, hash. What stands in it is the readers'."""
+"""Opening a data file: what it really is, encoding, lines, hash. What stands in it is the readers'."""
 
 import codecs
-import gzip
 import hashlib
 import io
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
+from engine.data.packing import PACKED, refuse_bomb, unpacking
+from engine.data.reading import Fault, Reading
 from engine.job.errors import DataError
 
 LONGEST_LINE = 50_000_000
@@ -66,45 +66,88 @@ def unpacked(path: Path) -> Iterator[BinaryIO]:
     """The file's bytes, unpacked where it is compressed by gzip or zstd."""
     packing = sniffed(path)
     with opened(path) as file:
-        try:
-            if packing == ".gz":
-                with gzip.open(file) as plain:
-                    yield io.BufferedReader(plain)
-            elif packing == ".zst":
-                import pyarrow
-
-                with pyarrow.CompressedInputStream(file, "zstd") as plain:
-                    yield io.BufferedReader(plain)
-            else:
-                yield file
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            advice = "Copy or download it again."
-            raise DataError(f"'{path.name}' is damaged and cannot be unpacked: {error}.", advice) from None
+        if packing not in PACKED:
+            yield file
+            return
+        refuse_bomb(file, path, packing)
+        with unpacking(file, path, packing) as plain:
+            yield plain
 
 
 @contextmanager
 def open_text(path: Path, newline: str | None = None) -> Iterator[TextIO]:
     """The file as text: UTF-8, or what its byte-order mark says. Raises DataError naming line and guess."""
     with unpacked(path) as file:
-        head = file.peek(4)[:4] if isinstance(file, io.BufferedReader) else b""
-        encoding = next((name for bom, name in _BOMS if head.startswith(bom)), "utf-8")
+        encoding = _encoding(file)
         try:
             yield io.TextIOWrapper(file, encoding=encoding, newline=newline)
         except UnicodeDecodeError:
             raise _wrong_encoding(path, encoding) from None
 
 
-def text_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Line numbers (from 1) and lines without their ends; raises DataError for a line beyond 50 MB."""
-    with open_text(path) as file:
-        number = 0
-        while line := file.readline(LONGEST_LINE + 1):
-            number += 1
-            if len(line) > LONGEST_LINE:
-                limit = f"{LONGEST_LINE // 1_000_000} MB"
-                advice = f"Split the file so that no line is longer than {limit}."
-                raise DataError(f"Line {number} of '{path.name}' is longer than {limit}.", advice)
-            yield number, line.rstrip("\n")
+def text_lines(path: Path, reading: Reading | None = None) -> Iterator[tuple[int, str | Fault]]:
+    """Line numbers (from 1) and lines without their ends.
+
+    A line beyond 50 MB or in another encoding is a fault where `reading` passes it over, else a DataError.
+    """
+    reading = reading or Reading()
+    with unpacked(path) as file:
+        if _encoding(file) in ("utf-8", "utf-8-sig"):
+            yield from _byte_lines(file, path, reading)
+            return
+    with open_text(path) as text:
+        yield from _wide_lines(text, path, reading)
+
+
+def _byte_lines(file: BinaryIO, path: Path, reading: Reading) -> Iterator[tuple[int, str | Fault]]:
+    """Lines of UTF-8, decoded one by one, so that one in another encoding spoils no other."""
+    number, limit = 0, LONGEST_LINE
+    while raw := file.readline(limit + 1):
+        number += 1
+        if len(raw) > limit:
+            yield _fault(reading, number, _too_long(path, number, limit))
+            while raw and not raw.endswith(b"\n"):
+                raw = file.readline(limit + 1)
+            continue
+        try:
+            line = (raw if number > 1 else raw.removeprefix(codecs.BOM_UTF8)).decode("utf-8")
+        except UnicodeDecodeError:
+            error = _wrong_line(path, "utf-8", number, raw)
+            yield _fault(reading, number, error, raw.decode("latin-1"))
+            continue
+        yield number, line.rstrip("\r\n")
+
+
+def _wide_lines(file: TextIO, path: Path, reading: Reading) -> Iterator[tuple[int, str | Fault]]:
+    number, limit = 0, LONGEST_LINE
+    while line := file.readline(limit + 1):
+        number += 1
+        if len(line) > limit:
+            yield _fault(reading, number, _too_long(path, number, limit))
+            while line and not line.endswith("\n"):
+                line = file.readline(limit + 1)
+            continue
+        yield number, line.rstrip("\r\n")
+
+
+def _fault(reading: Reading, number: int, error: DataError, text: str = "") -> tuple[int, Fault]:
+    line, fault = reading.bad(number, error, text)
+    assert isinstance(fault, Fault)
+    return line, fault
+
+
+def _too_long(path: Path, number: int, limit: int) -> DataError:
+    words = f"{limit // 1_000_000} MB"
+    advice = f"Split the file so that no line is longer than {words}."
+    return DataError(f"Line {number} of '{path.name}' is longer than {words}.", advice)
+
+
+def suffix_of(path: Path) -> str:
+    """The suffix that tells the kind of file, without that of its compression."""
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    if len(suffixes) > 1 and suffixes[-1] in PACKED:
+        return suffixes[-2]
+    return suffixes[-1] if suffixes else ""
 
 
 def digest(path: Path) -> str:
@@ -116,10 +159,19 @@ def digest(path: Path) -> str:
     return total.hexdigest()
 
 
+def _encoding(file: BinaryIO) -> str:
+    head = file.peek(4)[:4] if isinstance(file, io.BufferedReader) else b""
+    return next((name for bom, name in _BOMS if head.startswith(bom)), "utf-8")
+
+
 def _wrong_encoding(path: Path, encoding: str) -> DataError:
     """The sentence for text that is not what it should be: which line, and what it looks like."""
     with unpacked(path) as file:
         number, line = _first_bad_line(file)
+    return _wrong_line(path, encoding, number, line)
+
+
+def _wrong_line(path: Path, encoding: str, number: int, line: bytes) -> DataError:
     name = encoding.upper().replace("-SIG", "")
     where = f"Line {number} of '{path.name}'" if encoding.startswith("utf-8") else f"'{path.name}'"
     guess = "UTF-16" if b"\0" in line else "Windows-1252 (Latin-1)"

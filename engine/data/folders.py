@@ -5,16 +5,18 @@ from pathlib import Path
 
 from engine.data.readers import READERS, is_readable
 from engine.job.errors import DataError
+from engine.job.sections import DataSource
 
 _SPLIT = re.compile(r"(?:^|[^a-z])(train|test|validation|valid|val|dev|eval)(?:$|[^a-z])")
 _SAME = {"valid": "validation", "val": "validation", "dev": "validation", "eval": "test"}
 
 
-def files_of(path: Path, split: str | None) -> list[Path]:
-    """The files to read for `path`, in order of name. A folder without a chosen split gives its "train".
+def files_of(source: DataSource) -> list[Path]:
+    """The files to read for a source, in order of name. A folder without a chosen split gives its "train".
 
     Raises DataError when nothing is there, or not that split.
     """
+    path, split = Path(source.path).expanduser(), source.split
     if not path.is_dir():
         return [path]
     files = [file for file in sorted(path.rglob("*")) if _is_data(file, path)]

@@ -7,9 +7,9 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from engine.data.building import instruction_row, messages_row, preference_row, text_row
+from engine.data.building import feedback_row, instruction_row, messages_row, preference_row, text_row
 from engine.data.rows import Row, RowKind
-from engine.data.values import Values
+from engine.data.values import Values, verdict_of
 from engine.job.errors import DataError
 
 
@@ -26,11 +26,16 @@ class Shape:
 
 
 def detect(
-    columns: Sequence[str], wanted: str, chosen: Mapping[str, str], name: str
+    columns: Sequence[str],
+    wanted: str,
+    chosen: Mapping[str, str],
+    name: str,
+    sample: Sequence[Mapping[str, object]] = (),
 ) -> tuple[Shape, dict[str, str]]:
     """The shape of a file with these columns, and the column of each role.
 
-    `wanted` is a shape's kind or "auto"; `chosen` maps roles to columns with unusual names.
+    `wanted` is a shape's kind or "auto"; `chosen` maps roles to columns with unusual names; `sample` are some
+    records, whose values tell a label from another column of that name.
     Raises DataError naming the file, the columns present and what is missing.
     """
     _check_chosen(columns, chosen, name)
@@ -38,7 +43,8 @@ def detect(
         if wanted not in ("auto", shape.kind) or not set(chosen) <= set(shape.roles):
             continue
         found = assign(shape, columns, chosen)
-        if all(role in found for role in shape.needed):
+        is_label = wanted != "auto" or "label" in chosen or _holds_verdicts(sample, found.get("label"))
+        if all(role in found for role in shape.needed) and is_label:
             return shape, found
     raise _unrecognised(columns, wanted, chosen, name)
 
@@ -54,16 +60,19 @@ def assign(shape: Shape, columns: Sequence[str], chosen: Mapping[str, str]) -> d
     return {role: found[role] for role in shape.roles if role in found}
 
 
-def evidence(shape: Shape, found: Mapping[str, str], records: Sequence[Mapping[str, object]]) -> str:
-    """One sentence that tells why the file was taken for this shape."""
-    columns = [found[role] for role in shape.needed]
-    full = sum(all(record.get(column) not in (None, "", []) for column in columns) for record in records)
+def is_full(record: Mapping[str, object], columns: Sequence[str]) -> bool:
+    """Whether none of these cells is empty."""
+    return all(record.get(column) not in (None, "", []) for column in columns)
+
+
+def evidence(shape: Shape, found: Mapping[str, str], full: int, total: int) -> str:
+    """One sentence that tells why a file of which `full` rows of `total` are full was taken for this shape."""
     things = [
         _thing(role, found[role]) for role in shape.roles if role in found and role in _SHOWN[shape.kind]
     ]
     listed = ", ".join(things[:-1]) + " and " + things[-1] if len(things) > 1 else things[0]
-    if full < len(records):
-        return f"{full} of {len(records)} rows have {listed}."
+    if full < total:
+        return f"{full} of {total} rows have {listed}."
     return f"All {full} rows have {listed}." if full > 1 else f"The one row has {listed}."
 
 
@@ -95,6 +104,21 @@ SHAPES: tuple[Shape, ...] = (
         },
         needed=("chosen", "rejected"),
         build=preference_row,
+    ),
+    Shape(
+        kind="feedback",
+        title="An answer with thumbs up or down",
+        rows="feedback",
+        roles={
+            "prompt": (*_PROMPT[:-1], *_MESSAGES, "input"),
+            "input": ("input", "context"),
+            "answer": _ANSWER,
+            "system": _SYSTEM,
+            "history": ("history",),
+            "label": ("label", "kto_tag", "feedback", "thumbs", "is_good", "desirable"),
+        },
+        needed=("prompt", "label"),
+        build=feedback_row,
     ),
     Shape(
         kind="messages",
@@ -129,10 +153,20 @@ SHAPES: tuple[Shape, ...] = (
 )
 _SHOWN = {  # the roles that the evidence names; the rest may be missing from a row
     "preference": ("prompt", "chosen", "rejected"),
+    "feedback": ("prompt", "answer", "label"),
     "messages": ("messages",),
     "instruction": ("prompt", "answer"),
     "text": ("text",),
 }
+
+
+def _holds_verdicts(sample: Sequence[Mapping[str, object]], column: str | None) -> bool:
+    """Whether a column holds nothing but thumbs up or down; a shape without a label has no such column."""
+    if column is None or not sample:
+        return column is None
+    values = [record.get(column) for record in sample]
+    found = [value for value in values if value not in (None, "")]
+    return bool(found) and all(verdict_of(value) is not None for value in found)
 
 
 def _check_chosen(columns: Sequence[str], chosen: Mapping[str, str], name: str) -> None:
@@ -163,7 +197,7 @@ def _quoted(names: Collection[str]) -> str:
 
 
 def _thing(role: str, column: str) -> str:
-    if role == "messages":
+    if role == "messages" or (role == "prompt" and column in _MESSAGES):
         return "a list of messages"
     if role in ("chosen", "rejected"):
         return f"a {role} answer"

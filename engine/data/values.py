@@ -14,6 +14,7 @@ ROLE_NAMES = {
     "developer": "system",
     "user": "user",
     "human": "user",
+    "instruction": "user",
     "prompter": "user",
     "question": "user",
     "assistant": "assistant",
@@ -21,15 +22,20 @@ ROLE_NAMES = {
     "model": "assistant",
     "bot": "assistant",
     "chatbot": "assistant",
-    "ai": "assistant",
     "chatgpt": "assistant",
+    "claude": "assistant",
+    "ai": "assistant",
     "bard": "assistant",
     "answer": "assistant",
+    "response": "assistant",
     "function_call": "assistant",
+    "tool_call": "assistant",
     "tool": "tool",
     "observation": "tool",
     "function": "tool",
     "function_response": "tool",
+    "tool_response": "tool",
+    "ipython": "tool",
 }
 
 
@@ -91,6 +97,16 @@ class Values:
             raise self.wrong_type(role, value, "a text or a list of messages")
         return tuple(self._message(item, role, number) for number, item in enumerate(items, 1))
 
+    def verdict(self, role: str) -> bool | None:
+        """Whether a label says good or bad, None when its cell is empty; raises DataError for anything else."""
+        value = self.raw(role)
+        if value is None or value == "":
+            return None
+        found = verdict_of(value)
+        if found is None:
+            raise self.wrong_type(role, value, "true or false")
+        return found
+
     def wrong_type(self, role: str, value: object, wanted: str) -> DataError:
         """The sentence for a value that is not what its role needs."""
         title = f"{self.where}: '{self.columns[role]}' is {type_words(value)}, not {wanted}."
@@ -111,6 +127,52 @@ class Values:
             advice = "Known roles: system, user (human), assistant (gpt, model), tool."
             raise DataError(f"{place} has the unknown role '{name}'.", advice)
         return Message(ROLE_NAMES[str(name).lower()], _content(content, place))
+
+
+_GOOD = (
+    "true",
+    "1",
+    "+1",
+    "1.0",
+    "yes",
+    "y",
+    "good",
+    "up",
+    "like",
+    "thumbs up",
+    "desirable",
+    "positive",
+    "👍",
+)
+_BAD = (
+    "false",
+    "0",
+    "-1",
+    "0.0",
+    "no",
+    "n",
+    "bad",
+    "down",
+    "dislike",
+    "thumbs down",
+    "undesirable",
+    "negative",
+    "👎",
+)
+_VERDICTS = dict.fromkeys(_GOOD, True) | dict.fromkeys(_BAD, False)
+
+
+def verdict_of(value: object) -> bool | None:
+    """What a label says, however it is written: true/false, 1/0, "true", thumbs; None for anything else."""
+    if isinstance(value, bool):
+        return value
+    if not isinstance(value, int | float | str):
+        return None
+    text = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    plain = (
+        text.strip().lower().replace("_", " ").replace("-", " ").strip() if len(text) > 2 else text.strip()
+    )
+    return _VERDICTS.get(plain.lower())
 
 
 def type_words(value: object) -> str:

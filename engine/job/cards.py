@@ -13,7 +13,7 @@ from engine.job.settings import unknown_name
 
 C = TypeVar("C")
 
-RowKind = Literal["conversation", "preference", "text"]
+RowKind = Literal["conversation", "preference", "feedback", "text"]
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,13 @@ class MethodCard:
 
 @dataclass(frozen=True)
 class AdapterCard:
-    """What part of the model changes. `code` builds it in the worker."""
+    """What part of the model changes. `code` builds it in the worker.
+
+    `saves`: "peft" is PEFT's format, "own" a folder that only Tunewright opens, "model" a whole model.
+    `can_recompute`: activations may be recomputed to save memory. `can_quantize`: the base may be compressed.
+    `can_switch_off`: the model before training is still there. `starts_at_base`: nothing changes before the first
+    update. `holds_float32`: the model's own weights are held in 32 bits. `learning_rate` suits it.
+    """
 
     kind: str
     title: str
@@ -85,8 +91,17 @@ class AdapterCard:
     settings: type
     code: str
     paper: Paper
+    good_for: str = ""
+    costs: str = ""
+    saves: Literal["peft", "own", "model"] = "peft"
     can_merge: bool = True
     can_gguf: bool = True
+    can_recompute: bool = True
+    can_quantize: bool = True
+    can_switch_off: bool = True
+    starts_at_base: bool = True
+    holds_float32: bool = False
+    learning_rate: float = 2e-4
     recommended: bool = False
     expert: bool = False
 

@@ -272,7 +272,11 @@ class Token:
 
 @dataclass(frozen=True)
 class RowView:
-    """One row: its columns as plain text and, where asked, the tokens (second answer's in `rejected`)."""
+    """One row: its columns as plain text and, where asked, the tokens (second answer's in `rejected`).
+
+    `shared`: how many first tokens both answers have in common. `file` and `line` (0: none) say where it stands.
+    `label`: whether a row of feedback is a good one.
+    """
 
     number: int
     cells: dict[str, str]
@@ -280,14 +284,23 @@ class RowView:
     rejected: tuple[Token, ...] = ()
     problem: str = ""
     is_validation: bool = False
+    shared: int = 0
+    file: str = ""
+    line: int = 0
+    label: bool | None = None
 
 
 @dataclass(frozen=True)
 class Inspected(Event):
     """What the data is: shape with its evidence, counts, token lengths and problems.
 
-    Told twice: as soon as the file is read, then with all that the tokens tell (`is_complete`). `roles` names
-    the column of each role. Lengths are those of whole rows, before anything is cut.
+    Told as soon as the file is read, then with all that the tokens tell (`is_complete`); before that, for a large
+    file, of its first rows alone (`is_first_look`). `roles` names the column of each role. Lengths are those of
+    whole rows, before anything is cut; of very many rows an even choice (`percentiles` are those of all).
+    `refusal`: why training cannot start, "" when it can. `skipped_rows`, `duplicate_rows`, `cut_rows`,
+    `endless_rows` (no end token) hold the first row numbers, `details` a sentence for some. `divided` counts
+    texts that come in pieces. `tokens` and `trained_tokens` are those after the cut. `labels`: bad and good rows
+    of feedback.
     """
 
     shape: str
@@ -311,6 +324,17 @@ class Inspected(Event):
     bytes: int
     remarks: tuple[str, ...] = ()
     is_complete: bool = True
+    is_first_look: bool = False
+    refusal: str = ""
+    duplicate_rows: tuple[int, ...] = ()
+    cut_rows: tuple[int, ...] = ()
+    endless_rows: tuple[int, ...] = ()
+    details: dict[str, str] = field(default_factory=dict)
+    too_long: int = 0
+    divided: int = 0
+    tokens: int = 0
+    trained_tokens: int = 0
+    labels: tuple[int, ...] = (0, 0)
 
 
 @dataclass(frozen=True)

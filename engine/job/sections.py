@@ -44,9 +44,14 @@ class ModelSection:
 
 @dataclass(frozen=True)
 class DataSource:
-    """[[data]]: one file of examples."""
+    """[[data]]: one file, folder or hub dataset of examples."""
 
-    path: str = setting("", "File", "The file with the examples.", term="path")
+    path: str = setting(
+        "",
+        "File",
+        "A file or folder with the examples, or a Hugging Face dataset such as org/name.",
+        term="path",
+    )
     shape: str = setting(
         "auto",
         "Kind of rows",
@@ -57,6 +62,7 @@ class DataSource:
             "instruction": "Question and answer",
             "messages": "Conversation",
             "preference": "Two answers, one preferred",
+            "feedback": "An answer with thumbs up or down",
             "text": "Plain text",
         },
     )
@@ -65,6 +71,12 @@ class DataSource:
     )
     split: str | None = setting(
         None, "Split", "Which split of a dataset folder.", term="split", advanced=True
+    )
+    subset: str | None = setting(
+        None, "Subset", "Which part of a hub dataset that has several.", term="subset", advanced=True
+    )
+    revision: str | None = setting(
+        None, "Version", "Branch, tag or commit of a hub dataset.", term="revision", advanced=True
     )
     weight: float = setting(
         1.0, "Weight", "How often these rows come up beside the other files' rows.", above=0.0, high=100.0
@@ -112,6 +124,37 @@ class RowsSection:
         "How a conversation is written for the model: 'auto' takes the model's own.",
         term="template",
         choices={"auto": "The model's own", "chatml": "ChatML", "plain": "Plain roles"},
+        advanced=True,
+        group="Text",
+    )
+    malformed: str = setting(
+        "stop",
+        "Malformed lines",
+        "What happens to a line that is no usable row; skipped ones are listed.",
+        term="malformed",
+        choices={"stop": "Stop and tell", "skip": "Skip and list"},
+        advanced=True,
+        group="Text",
+    )
+    duplicates: str = setting(
+        "keep",
+        "Equal rows",
+        "Rows that say the same as an earlier one.",
+        term="duplicates",
+        choices={"keep": "Keep all", "drop": "Keep the first"},
+        advanced=True,
+        group="Text",
+    )
+    too_long: str = setting(
+        "cut",
+        "Rows that are too long",
+        "What is left out of a row beyond the limit; running text is divided instead of cut or trimmed.",
+        term="too long",
+        choices={
+            "cut": "Cut, the end of the answer last",
+            "trim": "Trim the prompt, never the answer",
+            "drop": "Leave the row out",
+        },
         advanced=True,
         group="Text",
     )

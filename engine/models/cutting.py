@@ -40,6 +40,14 @@ def cuts(prompt: int, answers: Sequence[int], limit: int, has_bos: bool) -> list
     ]
 
 
+def pieces(length: int, limit: int) -> list[tuple[int, int]]:
+    """Stretches of at most `limit` tokens that cover a text of `length`.
+
+    Each begins with the last token of the one before: a piece's first token has nothing to be predicted from.
+    """
+    return [(start, min(start + limit, length)) for start in range(0, max(1, length - 1), limit - 1)]
+
+
 def droppable(roles: Sequence[str], last: int) -> list[int]:
     """Where a dialogue may begin instead, oldest first: at each later user turn before message `last`."""
     return [index for index in range(1, last) if roles[index] == "user" and "user" in roles[:index]]

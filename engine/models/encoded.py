@@ -2,13 +2,17 @@
 
 from dataclasses import dataclass
 
+TOO_LONG = "too long"
+ANSWER_TOO_LONG = "the answer alone is too long"
+
 
 @dataclass(frozen=True)
 class Encoded:
     """One sequence. `trained[i]` tells whether token i is learned, that is predicted from those before it.
 
     `cut`: tokens left out because the row was too long. `controls`: passages that read like control tokens
-    and stayed text.
+    and stayed text. A running text that is too long comes in `parts` pieces; this is piece `part`, from 0.
+    `label`: whether a row of feedback is a good one.
     """
 
     number: int
@@ -16,6 +20,9 @@ class Encoded:
     trained: list[bool]
     cut: int
     controls: int = 0
+    part: int = 0
+    parts: int = 1
+    label: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -34,3 +41,6 @@ class Refused:
 
     number: int
     reason: str
+
+
+Result = Encoded | EncodedPair | Refused

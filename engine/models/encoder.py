@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from engine.data.rows import Conversation, Message, Preference, Row, Text
+from engine.data.rows import Conversation, Feedback, Message, Preference, Row, Text
 from engine.job.errors import DataError
-from engine.models.cutting import Cut, cuts, droppable
-from engine.models.encoded import Encoded, EncodedPair, Refused
+from engine.models.cutting import Cut, cuts, droppable, pieces
+from engine.models.encoded import ANSWER_TOO_LONG, TOO_LONG, Encoded, EncodedPair, Refused, Result
 from engine.models.rendering import Writer
 from engine.models.tokens import Passage, Span
 
@@ -34,27 +34,37 @@ class _Sequence:
 
 
 class Encoder:
-    """Turns batches of rows into tokens. `max_tokens` None cuts nothing."""
+    """Turns batches of rows into tokens. `max_tokens` None cuts nothing.
 
-    def __init__(self, tokenizer: Any, writer: Writer, train_on: str, max_tokens: int | None) -> None:
+    `too_long`: "cut" leaves out the oldest turns, then the prompt's left end, then the answer's end; "trim" never
+    touches an answer, "drop" nothing: they refuse the row. A running text is divided, or dropped.
+    """
+
+    def __init__(
+        self, tokenizer: Any, writer: Writer, train_on: str, max_tokens: int | None, too_long: str = "cut"
+    ) -> None:
         self.writer = writer
+        self.too_long = too_long
         self.train_on = train_on
         self.limit = max_tokens
         self.bos = tokenizer.bos_token_id
         self.head = [self.bos] if adds_bos(tokenizer) else []
         self.tail = [tokenizer.eos_token_id] if tokenizer.eos_token_id is not None else []
 
-    def encode(self, rows: Sequence[Row]) -> list[Encoded | EncodedPair | Refused]:
-        """All drafts first, so that the tokenizer gets them in one batch."""
+    def encode(self, rows: Sequence[Row]) -> list[Result]:
+        """Each row's tokens in order, a divided text's pieces one after another.
+
+        All drafts come first, so that the tokenizer gets them in one batch.
+        """
         drafts = [self._drafts_or_reason(row) for row in rows]
         flat = [draft for found in drafts if not isinstance(found, str) for draft in found]
         sequences = iter(self._tokenised(flat))
-        results: list[Encoded | EncodedPair | Refused] = []
+        results: list[Result] = []
         for row, found in zip(rows, drafts, strict=True):
             if isinstance(found, str):
                 results.append(Refused(row.number, found))
             else:
-                results.append(self._finished(row, [next(sequences) for _ in found]))
+                results.extend(self._finished(row, [next(sequences) for _ in found]))
         return results
 
     def _drafts_or_reason(self, row: Row) -> list[_Draft] | str:
@@ -71,6 +81,9 @@ class Encoder:
                 return [_Draft(Passage(text, literal), ((0, len(text)),), 0, len(literal))]
             case Conversation(messages=messages):
                 return [self._draft(self._shorter(messages, skip), 0, self.train_on)]
+            case Feedback(prompt=prompt, completion=completion):
+                shorter = self._shorter(prompt, skip)
+                return [self._draft((*shorter, *completion), len(shorter), "answers")]
             case Preference(prompt=prompt, chosen=chosen, rejected=rejected):
                 shorter = self._shorter(prompt, skip)
                 sides = ((*shorter, *chosen), (*shorter, *rejected))
@@ -105,40 +118,71 @@ class Encoder:
             trained[0] = False  # nothing stands before it to predict it from
         return _Sequence(ids, trained, answer, draft.controls)
 
-    def _finished(self, row: Row, sequences: list[_Sequence]) -> Encoded | EncodedPair:
+    def _finished(self, row: Row, sequences: list[_Sequence]) -> list[Result]:
         if isinstance(row, Text):
-            sequences = [self._closed(sequences[0])]
+            return self._pieces(row.number, self._closed(sequences[0]))
         lengths = [len(sequence.ids) for sequence in sequences]
         if self.limit is not None and max(lengths) > self.limit:
-            sequences = self._fitted(row, sequences, self.limit)
+            if self.too_long == "drop":
+                return [Refused(row.number, TOO_LONG)]
+            fitted = self._fitted(row, sequences, self.limit)
+            if fitted is None:
+                return [Refused(row.number, ANSWER_TOO_LONG)]
+            sequences = fitted
+        label = row.label if isinstance(row, Feedback) else None
         encoded = [
-            Encoded(row.number, s.ids, s.trained, length - len(s.ids), s.controls)
+            Encoded(row.number, s.ids, s.trained, length - len(s.ids), s.controls, label=label)
             for s, length in zip(sequences, lengths, strict=True)
         ]
         if len(encoded) == 1:
-            return encoded[0]
-        return EncodedPair(row.number, _shared(sequences), encoded[0], encoded[1])
+            return [encoded[0]]
+        return [EncodedPair(row.number, _shared(sequences), encoded[0], encoded[1])]
+
+    def _pieces(self, number: int, whole: _Sequence) -> list[Result]:
+        """A text as it is, or divided so that every token but its first is learned exactly once."""
+        if self.limit is None or len(whole.ids) <= self.limit:
+            return [Encoded(number, whole.ids, whole.trained, 0, whole.controls)]
+        if self.too_long == "drop":
+            return [Refused(number, TOO_LONG)]
+        stretches = pieces(len(whole.ids), self.limit)
+        return [
+            Encoded(
+                number,
+                whole.ids[start:stop],
+                [False] + [True] * (stop - start - 1),
+                0,
+                whole.controls,
+                part=part,
+                parts=len(stretches),
+            )
+            for part, (start, stop) in enumerate(stretches)
+        ]
 
     def _closed(self, sequence: _Sequence) -> _Sequence:
         """A text with the tokenizer's own beginning and end."""
         ids = [*self.head, *sequence.ids, *self.tail]
         return _Sequence(ids, [False] + [True] * (len(ids) - 1), 0, sequence.controls)
 
-    def _fitted(self, row: Row, sequences: list[_Sequence], limit: int) -> list[_Sequence]:
-        """Without its oldest turns, and if that is not enough without the prompt's left end."""
-        if isinstance(row, Text):
-            return [_shortened(sequences[0], Cut(0, 0, limit))]
+    def _fitted(
+        self, row: Conversation | Preference | Feedback, sequences: list[_Sequence], limit: int
+    ) -> list[_Sequence] | None:
+        """Without its oldest turns, and if that is not enough without the prompt's left end.
+
+        None where an answer would have to lose its end and must not.
+        """
         sequences = self._without_oldest(row, sequences, limit)
         prompt = _shared(sequences) if len(sequences) > 1 else sequences[0].answer
         answers = [len(sequence.ids) - prompt for sequence in sequences]
         if max(answers) + prompt <= limit:
             return sequences
+        if self.too_long == "trim" and max(answers) >= limit:
+            return None
         has_bos = self.bos is not None and sequences[0].ids[0] == self.bos
         found = cuts(prompt, answers, limit, has_bos)
         return [_shortened(sequence, cut) for sequence, cut in zip(sequences, found, strict=True)]
 
     def _without_oldest(
-        self, row: Conversation | Preference, sequences: list[_Sequence], limit: int
+        self, row: Conversation | Preference | Feedback, sequences: list[_Sequence], limit: int
     ) -> list[_Sequence]:
         """Without as few of the oldest turns as fit; without all but the last turn when nothing fits."""
         messages = row.messages if isinstance(row, Conversation) else row.prompt

@@ -7,7 +7,7 @@ from typing import Any
 
 from engine.data.rows import Row
 from engine.job.errors import DataError, ModelError
-from engine.models.encoded import Encoded, EncodedPair, Refused
+from engine.models.encoded import Encoded, EncodedPair, Refused, Result
 from engine.models.encoder import Encoder, adds_bos
 from engine.models.rendering import Writer
 
@@ -86,10 +86,18 @@ def end_tokens(tokenizer: Any, template: Template) -> tuple[int, ...]:  # Any: u
 
 
 def encode(
-    row: Row, tokenizer: Any, template: Template, train_on: str, max_tokens: int | None
+    row: Row,
+    tokenizer: Any,
+    template: Template,
+    train_on: str,
+    max_tokens: int | None,
+    too_long: str = "cut",
 ) -> Encoded | EncodedPair:
-    """One row's tokens; `max_tokens` None cuts nothing. Raises DataError naming the row and the reason."""
-    for encoded in encode_rows([row], tokenizer, template, train_on, max_tokens):
+    """One row's tokens, of a divided text the first piece; `max_tokens` None cuts nothing.
+
+    Raises DataError naming the row and the reason.
+    """
+    for encoded in encode_rows([row], tokenizer, template, train_on, max_tokens, too_long):
         if isinstance(encoded, Refused):
             raise DataError(f"Row {encoded.number}: {encoded.reason}", "Mend or remove the row.")
         return encoded
@@ -97,10 +105,18 @@ def encode(
 
 
 def encode_rows(
-    rows: Iterable[Row], tokenizer: Any, template: Template, train_on: str, max_tokens: int | None
-) -> Iterator[Encoded | EncodedPair | Refused]:
-    """Each row's tokens or refusal, in order, tokenised in batches. Arguments as for `encode`."""
-    encoder = Encoder(tokenizer, template.writer, train_on, max_tokens)
+    rows: Iterable[Row],
+    tokenizer: Any,
+    template: Template,
+    train_on: str,
+    max_tokens: int | None,
+    too_long: str = "cut",
+) -> Iterator[Result]:
+    """Each row's tokens or refusal, in order, tokenised in batches; a divided text gives several.
+
+    `too_long` is a job's `rows.too_long`; the other arguments are as for `encode`.
+    """
+    encoder = Encoder(tokenizer, template.writer, train_on, max_tokens, too_long)
     waiting = iter(rows)
     while batch := list(islice(waiting, _BATCH)):
         yield from encoder.encode(batch)

@@ -1,22 +1,23 @@
 """A job's data, ready to train on: read, tokenised by the model's template, split, counted."""
 
 import time
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from engine.data.dataset import open_rows, split
-from engine.data.rows import Conversation, Message, Preference, Row, Text
+from engine.data.dataset import RowSet, Skipped, open_rows, split
+from engine.data.rows import Conversation, Feedback, Message, Preference, Row, Text
+from engine.data.skipped import write_skipped
 from engine.job.channel import Desk
 from engine.job.errors import DataError
-from engine.job.events import Progress
+from engine.job.events import Progress, Remark
 from engine.job.job import Job, require_data
-from engine.models.template import Encoded, EncodedPair, Refused, encode_rows, open_template
+from engine.models.encoded import Encoded, EncodedPair, Refused, Result
+from engine.models.tally import Tally
+from engine.models.template import encode_rows, end_tokens, open_template
 from engine.train.batches import Example
 
 _TELL_EVERY = 0.5  # seconds
-_NOTHING_LEARNED = "nothing is left to learn from after the cut"
 
 
 @dataclass(frozen=True)
@@ -41,26 +42,33 @@ class PreparedRows:
 
 
 def prepare_rows(job: Job, tokenizer: Any, desk: Desk) -> PreparedRows:  # Any: untyped in transformers
-    """Read and tokenise the job's data; tells how far it is.
+    """Read and tokenise the job's data; tells how far it is, and what a person should know of the rows.
 
-    Raises DataError when no row has anything to learn from, with the most frequent reason.
+    Rows that are left out are listed in the run's `skipped.jsonl`. Raises DataError when no row has anything to
+    learn from, with the most frequent reason and row numbers.
     """
     require_data(job)
     template = open_template(tokenizer, job.rows.template)
-    found = open_rows(job.data, job.method_card.rows, job.method_card.title)
+    found = open_rows(job.data, job.method_card.rows, job.method_card.title, job.rows)
     train, held = split(found.rows, job.rows.validation, job.train.seed)
     encoder = _Encoder(job, tokenizer, template, desk, len(train) + len(held))
     examples = encoder.encode(train, "train")
     checks = encoder.encode(held, "validation")
+    write_skipped(desk.folder, (*found.skipped_rows(), *_refused(found, encoder.tally)))
+    refusal = encoder.tally.refusal(job.rows.max_tokens)
+    if refusal is not None:
+        raise refusal
     if not examples:
-        raise encoder.nothing_left()
+        raise DataError("Every row that can be used is kept back for checking.", "Lower [rows] validation.")
+    for sentence in encoder.tally.remarks(template.writer.folds_system):
+        desk.tell(Remark("warn", sentence))
     return PreparedRows(
         train=examples,
         validation=checks,
         prompts=_prompts(held or train),
         template=template.name,
-        skipped=sum(map(len, found.skipped.values())) + sum(encoder.refused.values()),
-        cut=encoder.cut,
+        skipped=sum(map(len, found.skipped.values())) + sum(map(len, encoder.tally.refused.values())),
+        cut=encoder.tally.cut,
         hashes=found.hashes,
     )
 
@@ -68,9 +76,7 @@ def prepare_rows(job: Job, tokenizer: Any, desk: Desk) -> PreparedRows:  # Any: 
 class _Encoder:
     def __init__(self, job: Job, tokenizer: Any, template: Any, desk: Desk, total: int) -> None:
         self.job = job
-        self.refused = Counter[str]()
-        self.first_refused: Refused | None = None
-        self.cut = 0
+        self.tally = Tally(end_tokens(tokenizer, template))
         self._tokenizer, self._template, self._desk = tokenizer, template, desk
         self._total, self._done, self._told = total, 0, time.monotonic()
         self._next_index = 0
@@ -78,48 +84,36 @@ class _Encoder:
     def encode(self, rows: Sequence[Row], title: str) -> list[Example]:
         """Examples of the rows that can be learned from."""
         section = self.job.rows
-        encoded = encode_rows(rows, self._tokenizer, self._template, section.train_on, section.max_tokens)
+        encoded = encode_rows(
+            rows, self._tokenizer, self._template, section.train_on, section.max_tokens, section.too_long
+        )
         found = (self._example(one) for one in self._counted(encoded))
         return [example for example in found if example is not None]
 
-    def nothing_left(self) -> DataError:
-        """The error when no row can be learned from."""
-        limit, total = self.job.rows.max_tokens, sum(self.refused.values())
-        if self.refused[_NOTHING_LEARNED] == total:
-            title = f"0 of {total} rows fit {limit} tokens with something to learn."
-            return DataError(title, "Raise [rows] max_tokens, or shorten the rows.")
-        first = self.first_refused
-        reason = f"Row {first.number}: {first.reason}" if first else "All of them were passed over."
-        return DataError(
-            f"None of {total} rows can be used. {reason}", "Mend the rows, or choose another template."
-        )
-
-    def _counted(
-        self, encoded: Iterable[Encoded | EncodedPair | Refused]
-    ) -> Iterable[Encoded | EncodedPair | Refused]:
+    def _counted(self, encoded: Iterable[Result]) -> Iterable[Result]:
         for one in encoded:
-            self._done += 1
+            self._done += not (isinstance(one, Encoded) and one.part)
             if time.monotonic() - self._told > _TELL_EVERY:
                 self._told = time.monotonic()
                 self._desk.tell(Progress("Reading the rows", self._done, self._total, "rows"))
             yield one
 
-    def _example(self, encoded: Encoded | EncodedPair | Refused) -> Example | None:
-        match encoded:
-            case Refused():
-                self.first_refused = self.first_refused or encoded
-                self.refused[encoded.reason] += 1
-                return None
-            case Encoded():
-                parts: tuple[Encoded, ...] = (encoded,)
-            case EncodedPair(chosen=chosen, rejected=rejected):
-                parts = (chosen, rejected)
-        if not all(any(part.trained[1:]) for part in parts):
-            self.refused[_NOTHING_LEARNED] += 1
+    def _example(self, encoded: Result) -> Example | None:
+        if not self.tally.add(encoded) or isinstance(encoded, Refused):
             return None
-        self.cut += any(part.cut for part in parts)
+        parts: tuple[Encoded, ...] = (
+            (encoded.chosen, encoded.rejected) if isinstance(encoded, EncodedPair) else (encoded,)
+        )
         self._next_index += 1
         return Example(self._next_index - 1, encoded.number, parts)
+
+
+def _refused(found: RowSet, tally: Tally) -> Iterator[Skipped]:
+    """The rows that could be read, but not learned from."""
+    for reason, numbers in tally.refused.items():
+        for number in dict.fromkeys(numbers):
+            path, line = found.place(number)
+            yield Skipped(number, path.name, line, reason)
 
 
 def _prompts(rows: Sequence[Row], count: int = 2) -> tuple[str, ...]:
@@ -131,7 +125,7 @@ def _prompts(rows: Sequence[Row], count: int = 2) -> tuple[str, ...]:
 
 def _question(row: Row) -> str:
     match row:
-        case Conversation(messages=messages) | Preference(prompt=messages):
+        case Conversation(messages=messages) | Preference(prompt=messages) | Feedback(prompt=messages):
             return _first_user(messages)
         case Text(text=text):
             return " ".join(text.split()[:8])

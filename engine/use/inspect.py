@@ -64,7 +64,7 @@ def _row_tokens(inspection: Inspection) -> "RowTokens | None":
     section = inspection.job.model
     try:
         tokenizer = load_tokenizer(locate_model(section.source, section.revision))
-        inspection.tokens = RowTokens(tokenizer, inspection.job)
+        inspection.use(RowTokens(tokenizer, inspection.job))
     except ModelError as error:
         inspection.remarks.append(f"The rows are shown without tokens: {error}")
     return inspection.tokens

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from engine.data.dataset import open_rows, split
-from engine.data.rows import Conversation, Message, Preference, Row
+from engine.data.rows import Conversation, Feedback, Message, Preference, Row, Text
 from engine.job.errors import DataError
 from engine.job.job import Job
 from engine.models.generate import Prompt
@@ -29,7 +29,7 @@ def words_of(prompt: Prompt) -> str:
 
 def _held_out(job: Job) -> Iterator[Prompt]:
     try:
-        rows = open_rows(job.data, job.method_card.rows, job.method_card.title).rows
+        rows = open_rows(job.data, job.method_card.rows, job.method_card.title, job.rows).rows
     except DataError:  # the file was moved or changed since: the run itself is whole
         return
     train, validation = split(rows, job.rows.validation, job.train.seed)
@@ -41,10 +41,10 @@ def _prompt(row: Row) -> Prompt:
         case Conversation(messages=messages):
             answer = next(i for i, message in enumerate(messages) if message.role == "assistant")
             return _plain(messages[:answer])
-        case Preference(prompt=prompt):
+        case Preference(prompt=prompt) | Feedback(prompt=prompt):
             return _plain(prompt)
-        case _:
-            return " ".join(row.text.split()[:_OPENING_WORDS])
+        case Text(text=text):
+            return " ".join(text.split()[:_OPENING_WORDS])
 
 
 def _plain(messages: Sequence[Message]) -> Prompt:

@@ -1,14 +1,15 @@
 """Single rows as training would tokenise them, whole and cut."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from engine.data.rows import Row
-from engine.job.events import Token
+from engine.job.events import RowView
 from engine.job.job import Job
-from engine.models.encoded import Encoded, EncodedPair, Refused
+from engine.models.encoded import Encoded, EncodedPair, Refused, Result
+from engine.models.tally import NOTHING_LEARNED, Tally
 from engine.models.template import encode_rows, end_tokens, open_template
-from engine.use.inspection import NOTHING_LEARNED, Result
 from engine.use.token_view import token_view
 
 
@@ -23,32 +24,43 @@ class RowTokens:
 
     def encode(self, rows: Sequence[Row], is_cut: bool = True) -> Iterator[Result]:
         """Each row's tokens, in order; `is_cut` False leaves rows whole."""
-        limit = self._section.max_tokens if is_cut else None
-        return encode_rows(rows, self.tokenizer, self.template, self._section.train_on, limit)
+        section = self._section
+        limit = section.max_tokens if is_cut else None
+        return encode_rows(rows, self.tokenizer, self.template, section.train_on, limit, section.too_long)
+
+    def remarks(self, tally: Tally) -> tuple[str, ...]:
+        """What a person should know about rows encoded here."""
+        return tally.remarks(self.template.writer.folds_system, self.tokenizer.pad_token_id)
 
     def end_texts(self) -> tuple[str, ...]:
         """What the end tokens look like."""
         return tuple(self.tokenizer.convert_ids_to_tokens(list(self.ends)))
 
-    def view(self, row: Row) -> tuple[tuple[Token, ...], tuple[Token, ...], str]:
-        """The tokens of a row, those of its rejected answer, and what is wrong with it."""
-        (whole,), (kept,) = self.encode([row], is_cut=False), self.encode([row])
-        match whole, kept:
+    def fill(self, view: RowView, row: Row) -> RowView:
+        """The view with the tokens of its row as training gets them, and those that are cut."""
+        (whole,), (kept, *further) = self.encode([row], is_cut=False), self.encode([row])
+        seen = kept if not isinstance(kept, Refused) else whole
+        problem = f"Left out: {kept.reason}." if isinstance(kept, Refused) else _problem(kept)
+        match whole, seen:
             case Refused(reason=reason), _:
-                return (), (), reason
-            case _, Refused(reason=reason):
-                return (), (), reason
+                return replace(view, problem=reason)
             case EncodedPair() as a, EncodedPair() as b:
                 chosen = token_view(self.tokenizer, a.chosen, b.chosen)
-                return chosen, token_view(self.tokenizer, a.rejected, b.rejected, "rejected"), _problem(b)
+                rejected = token_view(self.tokenizer, a.rejected, b.rejected, "rejected")
+                return replace(
+                    view, tokens=chosen, rejected=rejected, problem=problem, shared=a.prompt_length
+                )
             case Encoded() as a, Encoded() as b:
-                return token_view(self.tokenizer, a, b), (), _problem(b)
+                tokens = token_view(self.tokenizer, a, a if further else b)
+                return replace(view, tokens=tokens, problem=problem)
         raise AssertionError("a row gives the same kind of result whether it is cut or not")
 
 
 def _problem(result: Encoded | EncodedPair) -> str:
     """What a person should know about one row's tokens, or ""."""
     sides = (result.chosen, result.rejected) if isinstance(result, EncodedPair) else (result,)
+    if sides[0].parts > 1:
+        return f"Too long: it is divided into {sides[0].parts} pieces."
     if not all(any(side.trained) for side in sides):
         return f"There is {NOTHING_LEARNED}."
     cut = max(side.cut for side in sides)

@@ -18,6 +18,7 @@ from gui.widgets.labels import Label, TermLabel
 _KINDS = {
     "conversation": ("message-square", "Questions with answers", "instruction tuning"),
     "preference": ("git-compare", "Two answers, one preferred", "preference pairs"),
+    "feedback": ("thumbs-up", "Answers with thumbs up or down", "feedback"),
     "text": ("file-text", "Plain text", "continued pretraining"),
 }
 
@@ -65,13 +66,14 @@ class ShapeCard(Card):
         self.title.set_texts(title, term)
         self.evidence.setText(found.evidence)
         if method.rows != found.rows_kind:
-            fitting = next(card for card in METHODS.values() if card.rows == found.rows_kind)
-            self._fitting = fitting.kind
+            fitting = next((card for card in METHODS.values() if card.rows == found.rows_kind), None)
             needs = _KINDS[method.rows][2]
             text = self.tr("{evidence} The chosen method, {method}, needs {needs}.")
             self.evidence.setText(text.format(evidence=found.evidence, method=method.subtitle, needs=needs))
-            self.fix_button.set_label(self.tr("Use {method}").format(method=fitting.subtitle))
-            self.fix_button.show()
+            if fitting is not None:
+                self._fitting = fitting.kind
+                self.fix_button.set_label(self.tr("Use {method}").format(method=fitting.subtitle))
+                self.fix_button.show()
 
     def _menu(self) -> None:
         menu = QMenu(self)

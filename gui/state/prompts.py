@@ -1,7 +1,7 @@
 """Prompts to compare with: watched ones, rows that were kept back from training, and those asked before."""
 
 from engine.data.dataset import open_rows, split
-from engine.data.rows import Conversation, Preference
+from engine.data.rows import Conversation, Feedback, Preference
 from engine.job.errors import EngineError
 from engine.job.job import Job
 
@@ -19,7 +19,7 @@ def held_out_prompts(job: Job) -> list[str]:
     Takes as long as reading the file: call it in the background.
     """
     try:
-        rows = open_rows(job.data, job.method_card.rows).rows
+        rows = open_rows(job.data, job.method_card.rows, section=job.rows).rows
         _, held = split(rows, job.rows.validation, job.train.seed)
     except EngineError:
         return []
@@ -35,6 +35,10 @@ def held_out_prompts(job: Job) -> list[str]:
 
 def _first_user_text(row: object) -> str:
     messages = (
-        row.messages if isinstance(row, Conversation) else row.prompt if isinstance(row, Preference) else ()
+        row.messages
+        if isinstance(row, Conversation)
+        else row.prompt
+        if isinstance(row, Preference | Feedback)
+        else ()
     )
     return next((message.content for message in messages if message.role == "user"), "")

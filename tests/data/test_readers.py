@@ -11,6 +11,7 @@ from pyarrow import parquet
 
 from engine.data import files
 from engine.data.readers import READERS, read_records
+from engine.data.reading import Reading
 from engine.job.errors import DataError
 
 ROW = {"instruction": "Grüße", "response": "Hallo 🌤️"}
@@ -64,7 +65,7 @@ def test_an_object_that_holds_several_lists_asks_which(tmp_path):
     path = tmp_path / "a.json"
     path.write_text(json.dumps({"train": [ROW], "test": [ROW, ROW]}))
     assert "holds the lists 'train', 'test'" in refusal(path)
-    assert len(list(read_records(path, "test"))) == 2
+    assert len(list(read_records(path, Reading(split="test")))) == 2
 
 
 def test_a_json_file_with_one_object_a_line_is_read(tmp_path):

@@ -1,7 +1,7 @@
 import pytest
 
 from engine.data.dataset import open_rows
-from engine.data.rows import Conversation, Message, Preference, Text
+from engine.data.rows import Conversation, Feedback, Message, Preference, Text
 from engine.job.errors import DataError
 from engine.job.sections import DataSource
 from tests.data.writing import KINDS, write
@@ -78,6 +78,30 @@ SHAPES = {
     "instruction, input and pair": (
         {"instruction": "Q", "input": "x", "chosen": "yes", "rejected": "no"},
         Preference(1, (user("Q\n\nx"),), (assistant("yes"),), (assistant("no"),)),
+    ),
+    "feedback": (
+        {"prompt": "Q", "completion": "A", "label": True},
+        Feedback(1, (user("Q"),), (assistant("A"),), True),
+    ),
+    "feedback with a number": (
+        {"prompt": "Q", "completion": "A", "label": 0},
+        Feedback(1, (user("Q"),), (assistant("A"),), False),
+    ),
+    "feedback with a word": (
+        {"system": "Be kind", "instruction": "Q", "output": "A", "kto_tag": "true"},
+        Feedback(1, (system("Be kind"), user("Q")), (assistant("A"),), True),
+    ),
+    "feedback with thumbs": (
+        {"question": "Q", "answer": "A", "label": "👎"},
+        Feedback(1, (user("Q"),), (assistant("A"),), False),
+    ),
+    "feedback as messages": (
+        {"prompt": PROMPT, "completion": GOOD, "label": False},
+        Feedback(1, (user("Q"),), (assistant("yes"),), False),
+    ),
+    "feedback on a conversation": (
+        {"messages": MESSAGES, "kto_tag": True},
+        Feedback(1, TURNS[:-1], TURNS[-1:], True),
     ),
     "transcripts": (
         {"chosen": HH + "Yes please", "rejected": HH + "Yes, no"},
@@ -261,3 +285,62 @@ def test_a_picture_in_a_message_is_refused(tmp_path):
 def test_pairs_without_any_prompt_are_not_guessed_at(tmp_path):
     path = write(tmp_path / "a.jsonl", [{"chosen": "Yes please", "rejected": "Yes, no"}])
     assert "No row of 'a.jsonl' can be used" in refusal(path)
+
+
+# Labels and roles -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "label"),
+    [
+        *(
+            (v, True)
+            for v in (True, 1, 1.0, "true", "True", "1", "yes", "thumbs_up", "up", "good", "👍", "+1")
+        ),
+        *(
+            (v, False)
+            for v in (False, 0, 0.0, "false", "FALSE", "0", "no", "thumbs-down", "bad", "👎", "-1", -1)
+        ),
+    ],
+)
+def test_a_label_is_read_however_it_is_written(tmp_path, value, label):
+    path = write(tmp_path / "a.jsonl", [{"prompt": "Q", "completion": "A", "label": value}])
+    found = open_rows([DataSource(path=str(path))])
+    assert found.rows[0].label is label
+    assert found.labels == ((0, 1) if label else (1, 0))
+    assert found.rows_kind == "feedback"
+
+
+@pytest.mark.parametrize("value", ["science", 3, "neutral"])
+def test_a_label_that_is_no_verdict_leaves_questions_with_answers(tmp_path, value):
+    path = write(tmp_path / "a.jsonl", [{"question": "Q", "answer": "A", "label": value}])
+    assert open_rows([DataSource(path=str(path))]).shape == "instruction"
+
+
+def test_a_later_label_that_is_no_verdict_is_named(tmp_path):
+    records = [{"prompt": "Q", "completion": "A", "label": True}] * 100
+    path = write(tmp_path / "a.jsonl", [*records, {"prompt": "Q", "completion": "A", "label": "maybe"}])
+    assert "Row 101 (line 101) of 'a.jsonl': 'label' is a text, not true or false." in refusal(path)
+
+
+def test_a_row_without_a_label_is_skipped_and_counted(tmp_path):
+    records = [{"prompt": "Q", "completion": "A", "label": label} for label in (True, None, False)]
+    found = open_rows([DataSource(path=str(write(tmp_path / "a.jsonl", records)))])
+    assert found.skipped == {"no label": [2]}
+    assert found.labels == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "role"),
+    [
+        ("system", "system"), ("developer", "system"), ("human", "user"), ("user", "user"), ("prompter", "user"),
+        ("gpt", "assistant"), ("chatgpt", "assistant"), ("model", "assistant"), ("bot", "assistant"),
+        ("function_call", "assistant"), ("tool", "tool"), ("observation", "tool"), ("function_response", "tool"),
+    ],
+)  # fmt: skip
+def test_every_usual_role_name_is_known(tmp_path, name, role):
+    turns = [
+        {"from": "human", "value": "Q"}, {"from": name, "value": "X"}, {"from": "gpt", "value": "A"},
+    ]  # fmt: skip
+    found = open_rows([DataSource(path=str(write(tmp_path / "a.jsonl", [{"conversations": turns}])))])
+    assert found.rows[0].messages[1] == Message(role, "X")

@@ -1,0 +1,56 @@
+"""What a reader is asked and what it gives: located records, and faults where a bad line is to be passed over."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engine.job.errors import DataError
+
+Record = dict[str, Any]  # Any: whatever stands in the file
+
+MALFORMED = "malformed line"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A line that holds no row: the sentence that tells why, and its text, shortened."""
+
+    sentence: str
+    text: str = ""
+
+
+Located = tuple[int, Record | Fault]  # line number from 1, or 0 where a file has no lines
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a file is read: which of its `split`s, and whether lines that hold no row are passed over."""
+
+    split: str | None = None
+    skips: bool = False
+
+    def bad(self, line: int, error: DataError, text: str = "") -> Located:
+        """A fault in place of the row; raises the error itself where nothing is passed over."""
+        if not self.skips:
+            raise error
+        return line, Fault(error.title, shortened(text))
+
+
+Reader = Callable[[Path, Reading], Iterator[Located]]
+
+_SHORT = 80
+
+
+def shortened(text: str) -> str:
+    """The beginning of a text, as long as a message may quote it."""
+    text = text.strip()
+    return text if len(text) <= _SHORT else text[: _SHORT - 1] + "…"
+
+
+def refuse_repeated(names: list[str], path: Path) -> None:
+    """Raise DataError when two columns have the same name."""
+    repeated = next((name for number, name in enumerate(names) if name in names[:number]), None)
+    if repeated is not None:
+        title = f"'{path.name}' has two columns named '{repeated}'."
+        raise DataError(title, "Rename or remove one of them.")

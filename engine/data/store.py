@@ -1,0 +1,255 @@
+"""The row cache: records of large files, and what was found in them, as Arrow files that are mapped, not loaded.
+
+Everything in it may be deleted at any time; it is kept under a bound, the longest unused first.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+from array import array
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, overload
+
+from engine.data.reading import Fault, Located
+from engine.library.folders import cache_folder
+
+CACHE_BYTES = 2_000_000_000
+_BATCH = 1024
+_BATCHES_KEPT = 4
+_FORMAT = 1
+
+
+def rows_cache() -> Path:
+    """The folder of the row cache."""
+    return cache_folder() / "rows"
+
+
+def cache_size() -> int:
+    """How many bytes the row cache takes on disk."""
+    return sum(bytes_taken for _, bytes_taken, _ in _entries())
+
+
+def clear_cache() -> None:
+    """Remove all of the row cache. What another program holds open stays until it is closed."""
+    shutil.rmtree(rows_cache(), ignore_errors=True)
+
+
+def trim_cache(most: int = CACHE_BYTES) -> None:
+    """Remove what was longest unused until at most `most` bytes are left; the newest entry always stays."""
+    entries = sorted(_entries())
+    total = sum(taken for _, taken, _ in entries)
+    for _, taken, folder in entries[:-1]:
+        if total <= most:
+            return
+        shutil.rmtree(folder, ignore_errors=True)
+        total -= taken
+
+
+def key_of(*parts: object) -> str:
+    """The name of a cache entry for these facts; another format of ours gives another name."""
+    text = json.dumps([_FORMAT, *parts], default=str)
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def as_arrow(numbers: "array[int]") -> Any:  # Any: pyarrow is not typed
+    """Unsigned numbers as an Arrow column, without a copy."""
+    import pyarrow
+
+    kind = pyarrow.uint64() if numbers.typecode == "Q" else pyarrow.uint32()
+    return pyarrow.Array.from_buffers(kind, len(numbers), [None, pyarrow.py_buffer(numbers)])
+
+
+class Columns:
+    """A table that is written batch by batch below a key, with facts beside it; complete or absent.
+
+    `schema` maps column names to Arrow type names.
+    """
+
+    def __init__(self, key: str, schema: Mapping[str, str]) -> None:
+        import pyarrow
+
+        self.folder = rows_cache() / key
+        self._part = self.folder.with_name(f"{key}.{os.getpid()}.part")
+        shutil.rmtree(self._part, ignore_errors=True)
+        self._part.mkdir(parents=True)
+        self._schema = pyarrow.schema([(name, _type(kind)) for name, kind in schema.items()])
+        options = pyarrow.ipc.IpcWriteOptions(compression="lz4")
+        self._sink = pyarrow.OSFile(str(self._part / "table.arrow"), "wb")
+        self._writer = pyarrow.ipc.new_file(self._sink, self._schema, options=options)
+
+    def write(self, columns: Mapping[str, Sequence[Any]]) -> None:  # Any: of the columns' types
+        """Append one batch."""
+        import pyarrow
+
+        arrays = [pyarrow.array(columns[field.name], field.type) for field in self._schema]
+        self._writer.write_batch(pyarrow.record_batch(arrays, schema=self._schema))
+
+    def finish(self, facts: Mapping[str, object]) -> None:
+        """Close the table; it can be opened from now on."""
+        self._writer.close()
+        self._sink.close()
+        (self._part / "facts.json").write_text(json.dumps(facts), "utf-8")
+        shutil.rmtree(self.folder, ignore_errors=True)
+        with contextlib.suppress(OSError):  # another process was faster: its entry is the same
+            self._part.replace(self.folder)
+        shutil.rmtree(self._part, ignore_errors=True)
+        trim_cache()
+
+    def abandon(self) -> None:
+        """Remove what was written."""
+        self._writer.close()
+        self._sink.close()
+        shutil.rmtree(self._part, ignore_errors=True)
+
+
+class StoredColumns:
+    """An opened entry: `facts` as written, `batch(i)` the i-th batch, `count` their number."""
+
+    def __init__(self, folder: Path) -> None:
+        import pyarrow
+
+        self.facts: dict[str, Any] = json.loads((folder / "facts.json").read_text("utf-8"))
+        self._map = pyarrow.memory_map(str(folder / "table.arrow"))
+        self._reader = pyarrow.ipc.open_file(self._map)
+        self.count: int = self._reader.num_record_batches
+        with contextlib.suppress(OSError):
+            os.utime(folder)
+
+    @classmethod
+    def opened(cls, key: str) -> "StoredColumns | None":
+        """The entry of a key; None when it is absent or damaged."""
+        import pyarrow
+
+        folder = rows_cache() / key
+        try:
+            return cls(folder)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, pyarrow.ArrowException):
+            shutil.rmtree(folder, ignore_errors=True)
+            return None
+
+    def batch(self, index: int) -> Any:  # Any: pyarrow is not typed
+        """One batch of rows."""
+        return self._reader.get_batch(index)
+
+    def batches(self) -> Iterator[Any]:  # Any: pyarrow is not typed
+        """All batches in order."""
+        return (self.batch(index) for index in range(self.count))
+
+
+class RecordStore:
+    """Writes the records of one file."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+        self._columns: dict[str, None] = {}
+
+    def filled(self, located: Iterator[Located]) -> "StoredRecords":
+        """All of `located` written and opened again; nothing is left behind when reading fails."""
+        out = Columns(self._key, {"line": "int64", "record": "binary"})
+        try:
+            count = self._write(out, located)
+        except BaseException:
+            out.abandon()
+            raise
+        out.finish({"columns": list(self._columns), "rows": count})
+        stored = StoredRecords.opened(self._key)
+        if stored is None:
+            raise FileNotFoundError(self._key)
+        return stored
+
+    def _write(self, out: Columns, located: Iterator[Located]) -> int:
+        lines, records, count = list[int](), list[bytes](), 0
+        for line, found in located:
+            if isinstance(found, dict):
+                self._columns.update(dict.fromkeys(found))
+            lines.append(line)
+            records.append(_packed(found))
+            if len(records) == _BATCH:
+                out.write({"line": lines, "record": records})
+                count += len(records)
+                lines, records = [], []
+        if records:
+            out.write({"line": lines, "record": records})
+        return count + len(records)
+
+
+class StoredRecords(Sequence[Located]):
+    """The records of one file, read from the cache as they are asked for."""
+
+    def __init__(self, stored: StoredColumns) -> None:
+        self._stored = stored
+        self.columns: tuple[str, ...] = tuple(stored.facts["columns"])
+        self._rows: int = stored.facts["rows"]
+        self._kept: OrderedDict[int, tuple[list[int], Any]] = OrderedDict()
+
+    @classmethod
+    def opened(cls, key: str) -> "StoredRecords | None":
+        """The records of a key; None when they are not in the cache."""
+        stored = StoredColumns.opened(key)
+        return cls(stored) if stored else None
+
+    def __len__(self) -> int:
+        return self._rows
+
+    @overload
+    def __getitem__(self, index: int) -> Located: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Located]: ...
+    def __getitem__(self, index: int | slice) -> Located | Sequence[Located]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(self._rows))]
+        if not -self._rows <= index < self._rows:
+            raise IndexError(index)
+        at, within = divmod(index % self._rows, _BATCH)
+        lines, records = self._batch(at)
+        return lines[within], _unpacked(records[within].as_py())
+
+    def __iter__(self) -> Iterator[Located]:
+        for batch in self._stored.batches():
+            lines, records = batch.column(0).to_pylist(), batch.column(1).to_pylist()
+            yield from ((line, _unpacked(record)) for line, record in zip(lines, records, strict=True))
+
+    def _batch(self, at: int) -> tuple[list[int], Any]:  # Any: pyarrow is not typed
+        if at not in self._kept:
+            batch = self._stored.batch(at)
+            self._kept[at] = batch.column(0).to_pylist(), batch.column(1)
+            if len(self._kept) > _BATCHES_KEPT:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end(at)
+        return self._kept[at]
+
+
+def _packed(found: object) -> bytes:
+    value = [found.sentence, found.text] if isinstance(found, Fault) else found
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _unpacked(data: bytes) -> Any:  # Any: a record or a fault
+    value = json.loads(data.decode("utf-8", "surrogatepass"))
+    return Fault(*value) if isinstance(value, list) else value
+
+
+def _type(kind: str) -> Any:  # Any: pyarrow is not typed
+    import pyarrow
+
+    if kind.startswith("list:"):
+        return pyarrow.list_(_type(kind.removeprefix("list:")))
+    return pyarrow.type_for_alias(kind)
+
+
+def _entries() -> list[tuple[float, int, Path]]:
+    """Last use, bytes and folder of every entry."""
+    found = []
+    with contextlib.suppress(OSError):
+        for folder in rows_cache().iterdir():
+            with contextlib.suppress(OSError):
+                taken = sum(file.stat().st_size for file in folder.iterdir()) if folder.is_dir() else 0
+                found.append((folder.stat().st_mtime, taken, folder))
+    return found
