@@ -126,6 +126,7 @@ class DataPage(Page):
         self.inspection.row_shown.connect(self._show_row)
         self.state.draft.changed.connect(self._refresh)
         self.rows.role_chosen.connect(self._choose_role)
+        self.tokens.changed.connect(self.state.draft.set_value)
         self.shape.shape_chosen.connect(self._choose_shape)
         self.shape.method_asked.connect(self._choose_method)
 
@@ -193,6 +194,7 @@ class DataPage(Page):
         for card in (self.rows, self.tokens, self.lengths, self.remarks):
             card.setVisible(is_usable or (has_data and self.inspection.failure is None))
         self.shape.fill(found, job.method_card, self.inspection.phase, self.inspection.failure is not None)
+        self.tokens.fill(job)
         if found is not None:
             self.rows.show_columns(found)
             self.lengths.fill(found)
@@ -226,7 +228,12 @@ class DataPage(Page):
             (self.tr("Try again"), self.inspection.retry),
             (self.tr("Choose another file…"), self._choose),
         ]
+        if self.state.draft.job.rows.malformed == "stop":
+            actions.insert(0, (self.tr("Skip malformed lines"), self._skip_malformed))
         self.notices.show_notice("failure", Notice("error", *failure, actions))
+
+    def _skip_malformed(self) -> None:
+        self.state.draft.set_value("rows.malformed", "skip")
 
     def _show_row(self, row: object) -> None:
         assert isinstance(row, RowView)

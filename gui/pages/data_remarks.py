@@ -4,6 +4,7 @@ from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from engine.job.events import Inspected
 from gui.state.app_state import AppState
+from gui.state.remarks import Finding, Fix, findings
 from gui.widgets.badge import Badge
 from gui.widgets.buttons import Button
 from gui.widgets.card import Card
@@ -11,16 +12,16 @@ from gui.widgets.icon_label import IconLabel
 from gui.widgets.labels import Label, Line
 from gui.widgets.look import set_look
 
-FEW_ROWS = 20
-LISTED_ROWS = 8
+ICONS = {"bad": "circle-alert", "warn": "triangle-alert", "good": "circle-check"}
 
 
 class RemarksCard(Card):
-    """One line per remark; a green one when all is well."""
+    """One line per finding; a green one at the foot when answers end as they should."""
 
     def __init__(self, state: AppState, parent: QWidget | None = None) -> None:
         super().__init__(parent=parent, title=self.tr("Worth a look"))
         self._state = state
+        self._shown: list[Finding] | None = None
         self.badge = Badge("", "warn")
         self.add_to_header(self.badge)
         area = QScrollArea()
@@ -42,66 +43,62 @@ class RemarksCard(Card):
 
     def fill(self, found: Inspected) -> None:
         """Follow the inspection."""
+        remarks = findings(found, self._state.draft.job)
+        if remarks != self._shown:
+            self._shown = remarks
+            self._make_rows(remarks)
+        open_ones = [remark for remark in remarks if remark.tone != "good"]
+        count = len(open_ones)
+        words = self.tr("1 remark") if count == 1 else self.tr("{n} remarks").format(n=count)
+        tone = "bad" if any(remark.tone == "bad" for remark in open_ones) else "warn" if open_ones else "good"
+        self.badge.set(words if open_ones else self.tr("All good"), tone)
+        ends = ", ".join(found.end_tokens)
+        text = (
+            self.tr("Answers end with {token}; the model learns to stop.").format(token=ends) if ends else ""
+        )
+        self.good.setText(text if found.is_complete else self.tr("Counting tokens…"))
+        self.good_icon.setVisible(found.is_complete and bool(ends))
+
+    def _make_rows(self, remarks: list[Finding]) -> None:
         while self._list.count():
             item = self._list.takeAt(0)
             widget = item.widget() if item else None
             if widget is not None:
+                widget.hide()
                 widget.deleteLater()
-        remarks = self._remarks(found)
-        for title, text, fix in remarks:
-            self._list.addWidget(_Remark(title, text, fix))
+        for remark in remarks:
+            self._list.addWidget(self._row(remark))
         self._list.addStretch(1)
-        count = len(remarks)
-        words = self.tr("1 remark") if count == 1 else self.tr("{n} remarks").format(n=count)
-        self.badge.set(words if remarks else self.tr("All good"), "warn" if remarks else "good")
-        ends = ", ".join(found.end_tokens)
-        if not found.is_complete:
-            self.good.setText(self.tr("Counting tokens…"))
-        elif ends:
-            self.good.setText(
-                self.tr("Answers end with {token}; the model learns to stop.").format(token=ends)
-            )
-        self.good_icon.setVisible(found.is_complete and bool(ends))
 
-    def _remarks(self, found: Inspected) -> list[tuple[str, str, Button | None]]:
-        remarks: list[tuple[str, str, Button | None]] = []
-        if found.duplicates:
-            title = self.tr("{n} rows appear twice").format(n=found.duplicates)
-            remarks.append((title, self.tr("Copies teach the same thing twice."), None))
-        if found.cut:
-            longest = max([*found.lengths, *found.lengths_rejected, 8])
-            title = self.tr("{n} rows are too long").format(n=found.cut)
-            fix = Button(self.tr("Use {n}").format(n=longest), "secondary", compact=True)
-            fix.clicked.connect(lambda: self._state.draft.set_value("rows.max_tokens", longest))
-            remarks.append((title, self.tr("What does not fit is cut."), fix))
-        for reason, count in found.skipped.items():
-            rows = found.skipped_rows.get(reason, ())
-            listed = ", ".join(str(row) for row in rows[:LISTED_ROWS]) + (" …" if count > LISTED_ROWS else "")
-            title = self.tr("{n} rows are left out").format(n=count)
-            remarks.append((title, self.tr("{reason}: {rows}").format(reason=reason, rows=listed), None))
-        if found.is_complete and found.usable < FEW_ROWS:
-            title = self.tr("Only {n} rows").format(n=found.usable)
-            remarks.append(
-                (title, self.tr("A style needs some dozens, a task some hundreds of examples."), None)
-            )
-        remarks += [(sentence, "", None) for sentence in found.remarks]
-        return remarks
-
-
-class _Remark(QWidget):
-    """A warning sign, what it is, and a button where one click mends it."""
-
-    def __init__(self, title: str, text: str, fix: Button | None) -> None:
-        super().__init__()
-        row = QHBoxLayout(self)
+    def _row(self, remark: Finding) -> QWidget:
+        widget = QWidget()
+        row = QHBoxLayout(widget)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(10)
-        row.addWidget(IconLabel("triangle-alert", "warn", 16))
+        row.addWidget(IconLabel(ICONS[remark.tone], remark.tone, 16))
         words = QVBoxLayout()
-        words.setSpacing(0)
-        words.addWidget(Label(title, "strong", wrap=True))
-        if text:
-            words.addWidget(Label(text, "small", wrap=True))
+        words.setSpacing(2)
+        words.addWidget(Label(remark.title, "strong", wrap=True))
+        if remark.text:
+            words.addWidget(Label(remark.text, "small", wrap=True))
+        if remark.fixes:
+            words.addLayout(self._buttons(remark.fixes))
         row.addLayout(words, 1)
-        if fix is not None:
-            row.addWidget(fix)
+        return widget
+
+    def _buttons(self, fixes: tuple[Fix, ...]) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.setSpacing(6)
+        for fix in fixes:
+            button = Button(fix.label, "secondary", compact=True)
+            button.setProperty("fix", (fix.dotted, fix.value))
+            button.clicked.connect(self._apply)
+            row.addWidget(button)
+        row.addStretch(1)
+        return row
+
+    def _apply(self) -> None:
+        button = self.sender()
+        if isinstance(button, Button):
+            dotted, value = button.property("fix")
+            self._state.draft.set_value(str(dotted), value)

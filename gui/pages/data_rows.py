@@ -21,6 +21,8 @@ ROLE_WORDS = {
     "messages": "Messages",
     "chosen": "Chosen answer",
     "rejected": "Rejected answer",
+    "completion": "Answer",
+    "label": "Thumb (up or down)",
     "text": "Text",
 }
 SEARCH_MILLISECONDS = 250

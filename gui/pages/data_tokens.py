@@ -1,18 +1,28 @@
 """What the model sees of one row: its tokens, or its text."""
 
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from engine.job.events import Inspected, RowView, Token
+from engine.job.job import Job
+from engine.job.sections import RowsSection
+from engine.job.settings import Setting, setting_fields
 from gui.widgets.card import Card, Note
 from gui.widgets.labels import Label, Line
 from gui.widgets.plain_text import PlainText
 from gui.widgets.segmented import Segmented
+from gui.widgets.select import Select
 from gui.widgets.token_legend import TokenLegend
 from gui.widgets.token_view import TokenView
 
 
 class TokensCard(Card):
-    """One view for rows with one answer; prompt, chosen and rejected for preferences."""
+    """One view for rows with one answer; prompt, chosen and rejected for preferences.
+
+    `changed(dotted, value)` when another part is to be learned from, or another template taken.
+    """
+
+    changed = Signal(str, object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent=parent, title=self.tr("What the model sees"), subtle=" ")
@@ -41,9 +51,15 @@ class TokensCard(Card):
         self.problem = Label("", "smalltext", tone="warn", wrap=True)
         self.body.addWidget(self.problem)
         self.body.addWidget(Line())
+        self.body.addLayout(self._choices())
         self.legend = TokenLegend()
         self.body.addWidget(self.legend)
         self.pair.hide()
+
+    def fill(self, job: Job) -> None:
+        """Follow the draft: what is learned from, and how a conversation is written."""
+        self.train_on.set_value(job.rows.train_on)
+        self.template.set_value(job.rows.template)
 
     def show_row(self, row: RowView, found: Inspected | None) -> None:
         """Show a row's tokens."""
@@ -52,7 +68,9 @@ class TokensCard(Card):
         self.pair.setVisible(is_pair)
         learned = sum(token.kind == "trained" for token in row.tokens)
         words = self.tr("row {number} · {tokens} tokens · {learned} are learned from")
-        self.set_subtle(words.format(number=row.number, tokens=len(row.tokens), learned=learned))
+        subtle = words.format(number=row.number, tokens=len(row.tokens), learned=learned)
+        marks = {True: self.tr("a good answer"), False: self.tr("a bad answer")}
+        self.set_subtle(subtle if row.label is None else f"{subtle} · {marks[row.label]}")
         self.problem.setText(self.tr("This row is left out: {reason}").format(reason=row.problem))
         self.problem.setVisible(bool(row.problem))
         if is_pair:
@@ -74,6 +92,25 @@ class TokensCard(Card):
         note.body.addWidget(view, 1)
         row.addWidget(note, 1)
         return view
+
+    def _choices(self) -> QHBoxLayout:
+        fields = {field.name: field.setting for field in setting_fields(RowsSection)}
+        row = QHBoxLayout()
+        row.setSpacing(8)
+        self.train_on = self._select(row, fields["train_on"])
+        self.train_on.changed.connect(lambda value: self.changed.emit("rows.train_on", value))
+        self.template = self._select(row, fields["template"])
+        self.template.changed.connect(lambda value: self.changed.emit("rows.template", value))
+        row.addStretch(1)
+        return row
+
+    def _select(self, row: QHBoxLayout, setting: Setting) -> Select:
+        select = Select(list(setting.choices.items()), "", setting.label, compact=True)
+        label = Label(setting.label, "small")
+        label.setBuddy(select)
+        row.addWidget(label)
+        row.addWidget(select)
+        return select
 
     def _choose(self, mode: str) -> None:
         self.stack.setCurrentIndex(1 if mode == "text" else 0)

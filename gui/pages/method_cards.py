@@ -18,6 +18,7 @@ from gui.widgets.labels import Label, TermLabel
 ROWS_MISSING = {
     "conversation": "Your data has no questions with answers.",
     "preference": "Your data has no chosen and rejected answers.",
+    "feedback": "Your data has no good or bad marks.",
     "text": "Your data is not plain text.",
 }
 

@@ -16,6 +16,8 @@ from gui.pages.page import GAP, Page
 from gui.state.app_state import AppState
 from gui.state.background import in_background
 from gui.state.report import report_text
+from gui.state.row_cache import clear_rows_cache, rows_cache_size
+from gui.state.words import size_words
 from gui.widgets.buttons import Button
 from gui.widgets.card import Card
 from gui.widgets.dialogs import ConfirmDialog
@@ -61,6 +63,14 @@ class SettingsPage(Page):
             folder = self._folder(name)
             row.set_help(str(folder))
             in_background(row, partial(_size_of, folder), _Shower(row, folder).show)
+
+        self._count_cache()
+
+    def _count_cache(self) -> None:
+        in_background(self._cache_row, rows_cache_size, _CacheShower(self._cache_row).show)
+
+    def _clear_cache(self) -> None:
+        in_background(self._cache_row, clear_rows_cache, _CacheShower(self._cache_row).show)
 
     def _look_card(self) -> Card:
         preferences = self.state.preferences
@@ -140,7 +150,10 @@ class SettingsPage(Page):
             move.setAccessibleName(f"{self.tr('Move')}: {label}")
             move.clicked.connect(lambda _checked=False, name=name: self._move_folder(name))
             self._folder_rows[name] = SettingRow(label, "", show, move)
-        return _card("folder", self.tr("Folders"), *self._folder_rows.values())
+        clear = Button(self.tr("Clear"), "secondary", compact=True)
+        clear.clicked.connect(self._clear_cache)
+        self._cache_row = SettingRow(self.tr("Remembered rows"), "", clear, term=self.tr("cache"))
+        return _card("folder", self.tr("Folders"), *self._folder_rows.values(), self._cache_row)
 
     def _network_card(self) -> Card:
         self.offline = self._switch("offline", self.tr("Work offline"))
@@ -278,6 +291,19 @@ class _Shower:
         assert isinstance(size, int)
         words = f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"
         self._row.set_help(f"{self._folder} · {words}")
+
+
+class _CacheShower:
+    """Says how much the row cache takes."""
+
+    def __init__(self, row: SettingRow) -> None:
+        self._row = row
+
+    def show(self, size: object) -> None:
+        """Write the size below the label."""
+        assert isinstance(size, int)
+        words = "Large files are read and tokenised once. {size}; bounded, and safe to clear."
+        self._row.set_help(words.format(size=size_words(size)))
 
 
 def _card(icon: str, title: str, *rows: SettingRow) -> Card:

@@ -16,7 +16,7 @@ from engine.job.record import ENDED, update_record
 from engine.job.sections import DataSource
 from engine.library.example import example_job
 from engine.library.folders import home
-from engine.library.models import check_model, locate_model
+from engine.library.models import check_model, is_hub_id, locate_model
 from engine.library.preferences import Preferences, read_preferences, with_recent, write_preferences
 from engine.library.runs import create_run, is_alive, list_runs, settle
 from gui.engine_thread import EngineThread
@@ -108,8 +108,10 @@ class AppState(QObject):
             check_model(locate_model(job.model.source, job.model.revision))
         except EngineError as error:
             return error.title
-        missing = [source.path for source in job.data if not Path(source.path).exists()]
-        return f"{missing[0]} does not exist." if missing else ""
+        missing = [source.path for source in job.data if not _is_there(source.path)]
+        if missing:
+            return f"{missing[0]} does not exist."
+        return self.inspection.refusal_of(job)
 
     def start_run(self, parent_run: str | None = None) -> LiveRun | None:
         """Start the draft, or queue it behind the active run; None (and a notice) when it is refused."""
@@ -236,6 +238,11 @@ class AppState(QObject):
         except EngineError as error:
             self.notice.emit("error", error.title, error.advice)
         self.preferences_changed.emit()
+
+
+def _is_there(path: str) -> bool:
+    """Whether a data source exists; what has the form of a hub dataset's id is looked up by the engine."""
+    return Path(path).expanduser().exists() or is_hub_id(path)
 
 
 def is_model_folder(path: Path) -> bool:

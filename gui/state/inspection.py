@@ -51,6 +51,14 @@ class InspectionState(QObject):
         """Another page came into view: what is being read is read on, nothing new is begun."""
         self.is_shown = False
 
+    def refusal_of(self, job: Job) -> str:
+        """Why training on this draft cannot start, as far as its data was looked at; "" when it can."""
+        if self._inspected_job is None or self._needs_reading(job):
+            return ""
+        if self.failure is not None:
+            return self.failure[0]
+        return self.inspected.refusal if self.inspected is not None else ""
+
     def retry(self) -> None:
         """Read the data again."""
         self._inspected_job = None
