@@ -86,6 +86,7 @@ class EngineThread(QThread):
             if self._keeps_warm:
                 self._warm_up()
         self._end_spare()
+        self._let_go()
 
     def _serve(self) -> bool:
         """Serve what was asked; waits `POLL_SECONDS` for the first request. False to end."""
@@ -111,9 +112,13 @@ class EngineThread(QThread):
                 watched.process = start_worker(folder, beside_window=True)
         except OSError as error:
             advice = "Restart Tunewright; if that does not help, install it again."
-            failed = Failed("The engine could not be started.", advice, str(error))
-            watched.has_ended = True
-            self.events.emit(str(folder), [failed])
+            self._tell_failed(watched, Failed("The engine could not be started.", advice, str(error)))
+        except EngineError as error:  # the folder is gone or cannot be written
+            self._tell_failed(watched, Failed(error.title, error.advice))
+
+    def _tell_failed(self, watched: _Watched, failed: Failed) -> None:
+        watched.has_ended = True
+        self.events.emit(str(watched.folder), [failed])
 
     def _watch(self, folder: Path) -> None:
         if folder not in self._watched or self._watched[folder].has_ended:
@@ -125,11 +130,13 @@ class EngineThread(QThread):
             self._children.append(watched.process)
 
     def _warm_up(self) -> None:
-        if self._spare is None or self._spare.poll() is not None:
-            try:
-                self._spare = start_worker(None, beside_window=True)
-            except OSError:  # a task's own start will say what is wrong
-                self._spare = None
+        try:
+            self._spare = self._spare or start_worker(None, beside_window=True)
+            has_died = self._spare.poll() is not None
+        except OSError:
+            has_died = True
+        if has_died:  # not again and again: a task's own start will say what is wrong
+            self._spare, self._keeps_warm = None, False
 
     def _look(self, watched: _Watched) -> None:
         self._children = [child for child in self._children if child.poll() is None]
@@ -183,6 +190,13 @@ class EngineThread(QThread):
         except subprocess.TimeoutExpired:  # still importing: nothing depends on it
             self._spare.kill()
             self._spare.wait()
+
+    def _let_go(self) -> None:
+        """Tasks that go on without the window are nobody's children any more; without this Python warns."""
+        watched = [task.process for task in self._watched.values() if task.process is not None]
+        for process in (*watched, *self._children):
+            if process.poll() is None:
+                process.returncode = 0
 
 
 def _step_of(checkpoints: list[Path]) -> int | None:

@@ -46,7 +46,8 @@ class Flow:
         self.hands.press(self.window.pages["welcome"].example_button, "starting the example")
         assert self.window.page == "train"
         page = self.window.pages["train"]
-        self.hands.until(page.idle.start_button.hasFocus, 3, "Start has the focus")
+        start = page.idle.start_button  # in this window; without a window manager no window is the active one
+        self.hands.until(lambda: self.window.focusWidget() is start, 3, "Start has the focus")
         self.hands.picture("train-idle")
 
     def look_at_the_set_up(self) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QEventLoop, QObject, QPoint, Qt, QTimer
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QApplication, QDialog, QWidget
+from PySide6.QtWidgets import QAbstractButton, QApplication, QDialog, QScrollArea, QWidget
 
 from gui.window import MainWindow
 from tests.flow.stalls import Stalls
@@ -58,6 +58,7 @@ class Hands(QObject):
         self.until(
             lambda: button.isVisible() and button.isEnabled(), 10, f"{what}: the button can be pressed"
         )
+        self._scroll_to(button)
         self.rest(0.05)
         shown = button.visibleRegion().boundingRect()
         assert not shown.isEmpty(), f"{what}: the button is covered or cut off"
@@ -104,7 +105,15 @@ class Hands(QObject):
         self.window.state.set_preference("theme", before)
         self.window.resize(*SIZES[0])
         self.rest()
-        self.stalls.pause()
+        self.stalls.go_on()
+
+    def _scroll_to(self, widget: QWidget) -> None:
+        """As a person turns the wheel until it is there."""
+        parent = widget.parentWidget()
+        while parent is not None:
+            if isinstance(parent, QScrollArea):
+                parent.ensureWidgetVisible(widget)
+            parent = parent.parentWidget()
 
     def _image(self):
         if QApplication.platformName() == "xcb":  # what really stands on the screen

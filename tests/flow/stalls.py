@@ -8,21 +8,26 @@ INTERVAL_SECONDS = 0.016
 
 
 class Stalls(QObject):
-    """Lateness of every tick (seconds), with what was going on; `pause` while the test itself draws pictures."""
+    """Lateness of every tick (seconds), with what was going on; `pause` while the test draws pictures."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.late: list[tuple[float, str]] = []
         self.doing = "starting"
         self._last: float | None = None
+        self._is_paused = False
         timer = QTimer(self, interval=round(INTERVAL_SECONDS * 1000))
         timer.setTimerType(Qt.TimerType.PreciseTimer)
         timer.timeout.connect(self._tick)
         timer.start()
 
     def pause(self) -> None:
-        """The time until the next tick is the test's own."""
-        self._last = None
+        """What comes now is the test's own doing."""
+        self._is_paused = True
+
+    def go_on(self) -> None:
+        """Measure again, from the next tick on."""
+        self._is_paused, self._last = False, None
 
     def words(self) -> str:
         """One line: worst, 99th percentile, how many ticks, and what was going on at the five worst."""
@@ -35,6 +40,6 @@ class Stalls(QObject):
 
     def _tick(self) -> None:
         now = time.perf_counter()
-        if self._last is not None:
+        if self._last is not None and not self._is_paused:
             self.late.append((max(0.0, now - self._last - INTERVAL_SECONDS), self.doing))
         self._last = now
