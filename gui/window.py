@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QStackedWi
 
 from engine.job.commands import Stop
 from engine.library.folders import home
+from gui.ahead import import_ahead
 from gui.awake import StayAwake
 from gui.notification import ended_words, notify
 from gui.pages.welcome import WelcomePage
@@ -193,6 +194,7 @@ class MainWindow(QMainWindow):
         if self._quits_after_paint:
             self.close()
             return
+        import_ahead()
         if self.state.reattach() is not None:
             self.go("train")
         self._refresh_marks()
