@@ -10,6 +10,7 @@ from engine.job.errors import ModelError, StoppedError
 from engine.job.events import Inspected, Phase, Progress, Ready, RowsShown, RowView
 from engine.job.job import Job
 from engine.job.tasks import InspectTask
+from engine.library.early import await_early
 from engine.library.models import locate_model
 from engine.use.inspection import Inspection
 
@@ -58,6 +59,7 @@ def inspect_once(job: Job, start: int = 0, count: int = 3) -> tuple[Inspected, t
 
 def _row_tokens(inspection: Inspection) -> "RowTokens | None":
     """The job's tokenizer at work; None, and a remark, when the model cannot be had."""
+    await_early()
     from engine.models.load import load_tokenizer
     from engine.use.row_tokens import RowTokens
 

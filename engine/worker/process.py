@@ -1,6 +1,5 @@
 """The worker's process: output redirected first, then the machine's share settled, then the work."""
 
-import logging
 import os
 import signal
 import sys
@@ -12,6 +11,7 @@ from engine.job.channel import JOB_FILE, append
 from engine.job.commands import Cancel, Stop
 from engine.job.errors import EngineError, FolderError
 from engine.job.job import read_toml
+from engine.library.early import begin_early
 from engine.library.launch import WARM
 from engine.library.preferences import read_preferences
 from engine.worker.claim import claim
@@ -46,13 +46,13 @@ def _run(folder: Path, held: IO[bytes] | None = None) -> int:
 
 
 def _wait_warm() -> int:
-    """Import what takes long, then wait for a folder on stdin; its end without one ends the worker quietly."""
+    """Import what takes long while waiting for a folder on stdin; its end without one ends the worker quietly.
+
+    A folder that comes before the imports are done is begun at once: data can be looked at without torch.
+    """
     held = hold_output()
     be_courteous(os.environ, read_preferences().threads)
-    try:
-        _import_libraries()
-    except (ImportError, OSError):  # the task will meet it again and tell it in words
-        logging.getLogger(__name__).exception("The libraries cannot be loaded.")
+    begin_early(_import_libraries)
     line = sys.stdin.readline()
     return _run(Path(line.rstrip("\r\n")), held) if line.strip() else 0
 

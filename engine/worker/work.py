@@ -14,6 +14,7 @@ from engine.job.errors import EngineError, StoppedError
 from engine.job.events import Finished, Phase, Started
 from engine.job.job import Job
 from engine.job.tasks import Task, read_task, task_kind
+from engine.library.early import await_early
 from engine.library.runs import checkpoints_of
 from engine.worker.desk import RecordingDesk, provide_record
 from engine.worker.faults import failed_by
@@ -27,6 +28,7 @@ TASKS = {
     "inspect": "engine.use.inspect:inspect",
     "download": "engine.library.hub:download_task",
 }
+LIGHT = ("inspect", "download")  # these begin without torch
 _PACKAGES = ("torch", "transformers", "peft", "tokenizers", "safetensors")
 
 
@@ -56,6 +58,8 @@ def work(folder: Path) -> int:
 
 
 def _call(task: Task, desk: RecordingDesk, resume_from: Path | None) -> None:
+    if task_kind(task) not in LIGHT:
+        await_early()
     function = resolve(TASKS[task_kind(task)])
     if isinstance(task, Job):
         function(task, desk, resume_from=resume_from)
