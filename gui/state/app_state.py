@@ -195,6 +195,7 @@ class AppState(QObject):
     def shut_down(self) -> None:
         """Save the draft and end the thread; a run that goes on goes on."""
         self.draft.save()
+        self.inspection.close()
         self.engine.close()
         end_background()
 

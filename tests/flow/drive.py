@@ -77,7 +77,8 @@ class Flow:
         self.hands.press(page.idle.start_button, "pressing Start")
         run = self.state.run
         self.hands.stalls.doing = "the engine starts"
-        self.hands.until(lambda: len(run.steps) >= 3, 90, "three steps are done")
+        self.hands.until(lambda: len(run.steps) >= 3 or run.failure, 90, "three steps are done")
+        assert run.failure is None, run.failure
         self.hands.press(page.pause_button, "pausing")
         self.hands.until(lambda: run.status == "paused", 30, "the run pauses")
         seen = len(run.steps)
