@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 WORKER = "worker"
 REOPEN = "reopen"  # a frozen app has no interpreter to run the script of that name with
+TRY_TEMPLATE = "try-template"  # a stranger's chat template, rendered where it can be stopped
 NO_WINDOW = (
     "The window is not installed: 'pip install tunewright[window]' adds it. 'tunewright --help' lists what "
     "works in the terminal."
@@ -30,6 +31,10 @@ def run(arguments: Sequence[str]) -> int:
 
         reopen(*arguments[1:])
         return 0
+    if arguments and arguments[0] == TRY_TEMPLATE:
+        from engine.models.template_trial import main as try_template
+
+        return try_template()
     from engine.cli.main import run as run_verb
 
     return run_verb(arguments)

@@ -6,16 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import jinja2
-from transformers.utils.chat_template_utils import render_jinja_template
 
 from engine.data.rows import Message
 from engine.job.errors import DataError, ModelError
+from engine.models.chat_jinja import FAULTS, ChatTemplate, LimitError
+from engine.models.template_trial import check_template, over_bounds
 from engine.models.tokens import Passage, Span, TextTokens
 
-_TAG = re.compile(r"\{%-?\s*generation\s*-?%\}")
 _THOUGHT = re.compile(r"\s*(?:<think>.*?</think>\s*)?", re.DOTALL)
-# What a template may raise beside jinja's own errors, when a message is not what it counted on.
-_FAULTS = (jinja2.TemplateError, TypeError, ValueError, LookupError, AttributeError, ArithmeticError)
 _NONCHARACTERS = [chr(code) for code in range(0xFDD0, 0xFDF0)]  # Unicode promises that no text uses them
 
 
@@ -36,17 +34,18 @@ class Writer:
 
     `end`: the token that closes an answer, "" when there is none. `folds_system`: the template has no place
     for a system message, so it is put before the first user message.
-    Raises ModelError when the template cannot be read.
+    Raises ModelError when the template cannot be read, or takes too much time or memory.
     """
 
     def __init__(self, tokenizer: Any, source: str) -> None:  # Any: transformers' tokenizers, untyped
         self.tokens = TextTokens(tokenizer)
-        self._source = source
-        self._names: dict[str, Any] = {
-            name: str(value) for name, value in tokenizer.special_tokens_map.items()
+        self._names = {
+            name: str(value)
+            for name, value in tokenizer.special_tokens_map.items()
+            if not isinstance(value, list)
         }
-        self._has_tags = _TAG.search(source) is not None
-        self._check_syntax()
+        check_template(source, self._names)  # first: even reading a template may compute
+        self._template = _compiled(source)
         self.end = self._find_end()
         self.folds_system = not self._shows_system()
 
@@ -84,22 +83,14 @@ class Writer:
 
     def _render(self, messages: Sequence[Message], opens: bool = False) -> tuple[str, list[Span]]:
         """The text, and the spans between generation tags; `opens` adds the beginning of an answer."""
+        plain = [{"role": m.role, "content": m.content} for m in messages]
         try:
-            return self._run(messages, opens)
-        except _FAULTS as error:
+            return self._template.render(plain, opens, self._names)
+        except LimitError as error:
+            raise over_bounds(str(error)) from None
+        except (jinja2.TemplateError, *FAULTS) as error:
             words = " ".join(str(error).split()) or type(error).__name__
             raise DataError(f"The chat template refuses it: {words}", "Mend or remove the row.") from None
-
-    def _run(self, messages: Sequence[Message], opens: bool) -> tuple[str, list[Span]]:
-        rendered: Any = render_jinja_template(  # Any: transformers says str and gives texts with their spans
-            conversations=[[{"role": m.role, "content": m.content} for m in messages]],
-            chat_template=self._source,
-            return_assistant_tokens_mask=self._has_tags,
-            add_generation_prompt=opens,
-            **self._names,
-        )
-        texts, spans = rendered
-        return texts[0], [(start, end) for start, end in spans[0]] if spans else []
 
     # Where answers stand ------------------------------------------------------------------------------
 
@@ -148,15 +139,6 @@ class Writer:
 
     # What the template is like ------------------------------------------------------------------------
 
-    def _check_syntax(self) -> None:
-        try:
-            self._run([Message("user", "Ping")], opens=False)
-        except jinja2.TemplateSyntaxError as error:
-            title = f"The chat template cannot be read: line {error.lineno}: {error.message}"
-            raise ModelError(title, "Choose another template, such as 'plain'.") from None
-        except _FAULTS:
-            return  # it may need more than one message; each row will tell
-
     def _find_end(self) -> str:
         """The first control token after an answer."""
         try:
@@ -188,6 +170,14 @@ class Writer:
                 content = content[: start + 1] + mark + content[start + 1 :]
             guarded.append(Message(message.role, content))
         return guarded, mark, sum(len(spans) for spans in found)
+
+
+def _compiled(source: str) -> ChatTemplate:
+    try:
+        return ChatTemplate(source)
+    except jinja2.TemplateSyntaxError as error:
+        title = f"The chat template cannot be read: line {error.lineno}: {error.message}"
+        raise ModelError(title, "Choose another template, such as 'plain'.") from None
 
 
 def _unguarded(text: str, answers: dict[int, Span], mark: str, controls: int) -> Rendering:
