@@ -48,12 +48,19 @@ def _revive(hint: Any, value: Any) -> Any:
         present = [a for a in arguments if a is not type(None)]
         return None if value is None else _revive(present[0], value)
     if origin is tuple:
-        return tuple(_revive(arguments[0], item) for item in value)
+        return tuple(_revive(arguments[0], item) for item in _checked(value, list, tuple))
     if origin is dict or origin is Mapping or hint is dict:
         inner = arguments[1] if arguments else object
-        return {key: _revive(inner, item) for key, item in value.items()}
+        return {key: _revive(inner, item) for key, item in _checked(value, Mapping).items()}
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
-        return from_plain(hint, value)
-    if hint is float and isinstance(value, int):
-        return float(value)
+        return from_plain(hint, _checked(value, Mapping))
+    if hint is float:  # null stands for a number that was not finite
+        return None if value is None else float(_checked(value, int, float))
+    return _checked(value, hint) if hint in (str, int, bool) else value
+
+
+def _checked(value: Any, *kinds: type) -> Any:
+    """The value, which must be of one of these kinds; a truth value is no number."""
+    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+        raise TypeError(f"{value!r} is not of the form that is needed here")
     return value
