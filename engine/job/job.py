@@ -174,14 +174,22 @@ def with_value(job: Job, dotted: str, value: object) -> Job:
 
 
 def with_kind(job: Job, section: str, kind: str) -> Job:
-    """The job with another card chosen for method, adapter or moe; settings of the same name are kept."""
+    """The job with another card chosen for method, adapter or moe.
+
+    Changed settings that the new card has too are kept. A learning rate that was the old adapter's own becomes
+    the new one's.
+    """
     registry = CARD_SECTIONS[section]
     card = find_card(registry, kind, f"{section}.kind")
+    old: Choice = getattr(job, section)
     fresh = {f.name for f in setting_fields(card.settings)}
-    old = section_values(getattr(job, section).settings)
-    kept = {name: value for name, value in old.items() if name in fresh}
-    changed: dict[str, Any] = {section: choose(registry, kind, section, kept)}
-    return dataclasses.replace(job, **changed)
+    tested = {f.name: f.default for f in setting_fields(type(old.settings))}
+    changed = {name for name, value in tested.items() if getattr(old.settings, name) != value}
+    kept = {name: value for name, value in section_values(old.settings).items() if name in changed & fresh}
+    choices: dict[str, Any] = {section: choose(registry, kind, section, kept)}
+    if section == "adapter" and job.train.learning_rate == registry[old.kind].learning_rate:
+        choices["train"] = dataclasses.replace(job.train, learning_rate=card.learning_rate)
+    return dataclasses.replace(job, **choices)
 
 
 def require_data(job: Job) -> None:

@@ -6,6 +6,18 @@ from typing import Any
 
 
 @dataclass(frozen=True)
+class Norms:
+    """The normalisation of a family: how many of the model's width a layer has, and whether they have biases.
+
+    `of_queries`: "head" where queries and keys are normalised in each head, "all" over all heads.
+    """
+
+    in_layer: int = 2
+    has_bias: bool = False
+    of_queries: str = ""
+
+
+@dataclass(frozen=True)
 class Architecture:
     """A family: the class that transformers builds, its layers' matrices, and defaults left out of configs.
 
@@ -16,6 +28,7 @@ class Architecture:
     layout: str = "gated"
     defaults: Mapping[str, int] = field(default_factory=dict)
     keeps_scores: bool = False
+    norms: Norms = field(default_factory=Norms)
 
 
 @dataclass(frozen=True)
@@ -45,20 +58,33 @@ class Shape:
 SUPPORTED: dict[str, Architecture] = {
     "llama": Architecture("LlamaForCausalLM"),
     "qwen2": Architecture("Qwen2ForCausalLM", defaults={"num_key_value_heads": 32}),
-    "qwen3": Architecture("Qwen3ForCausalLM", defaults={"num_key_value_heads": 32, "head_dim": 128}),
+    "qwen3": Architecture(
+        "Qwen3ForCausalLM",
+        defaults={"num_key_value_heads": 32, "head_dim": 128},
+        norms=Norms(of_queries="head"),
+    ),
     "mistral": Architecture("MistralForCausalLM", defaults={"num_key_value_heads": 8}),
     "gemma": Architecture("GemmaForCausalLM", defaults={"num_key_value_heads": 16, "head_dim": 256}),
     "gemma2": Architecture(
-        "Gemma2ForCausalLM", defaults={"num_key_value_heads": 4, "head_dim": 256}, keeps_scores=True
+        "Gemma2ForCausalLM",
+        defaults={"num_key_value_heads": 4, "head_dim": 256},
+        keeps_scores=True,
+        norms=Norms(4),
     ),
-    "gemma3_text": Architecture("Gemma3ForCausalLM", defaults={"num_key_value_heads": 4, "head_dim": 256}),
+    "gemma3_text": Architecture(
+        "Gemma3ForCausalLM",
+        defaults={"num_key_value_heads": 4, "head_dim": 256},
+        norms=Norms(4, of_queries="head"),
+    ),
     "phi3": Architecture("Phi3ForCausalLM", "fused"),
-    "gpt2": Architecture("GPT2LMHeadModel", "gpt2"),
+    "gpt2": Architecture("GPT2LMHeadModel", "gpt2", norms=Norms(has_bias=True)),
     "smollm3": Architecture("SmolLM3ForCausalLM", defaults={"num_key_value_heads": 4}),
-    "olmo2": Architecture("Olmo2ForCausalLM"),
-    "olmo3": Architecture("Olmo3ForCausalLM"),
+    "olmo2": Architecture("Olmo2ForCausalLM", norms=Norms(of_queries="all")),
+    "olmo3": Architecture("Olmo3ForCausalLM", norms=Norms(of_queries="all")),
     "granite": Architecture("GraniteForCausalLM"),
-    "starcoder2": Architecture("Starcoder2ForCausalLM", "plain", {"num_key_value_heads": 2}),
+    "starcoder2": Architecture(
+        "Starcoder2ForCausalLM", "plain", {"num_key_value_heads": 2}, norms=Norms(has_bias=True)
+    ),
 }
 
 

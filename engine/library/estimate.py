@@ -3,6 +3,8 @@
 import math
 from dataclasses import dataclass, replace
 
+from engine.job.adapters import ADAPTERS
+from engine.job.cards import AdapterCard
 from engine.job.errors import ModelError
 from engine.job.job import Job, with_kind
 from engine.library.architectures import SUPPORTED
@@ -15,13 +17,12 @@ from engine.library.memory_need import (
     Portion,
     activation_bytes,
     logit_bytes,
-    lora_parameters,
     trained_bytes,
+    weight_bytes,
 )
 from engine.library.model_folder import ModelInfo
 from engine.library.speed import known_speed, token_operations
-
-__all__ = ["Estimate", "RowStats", "estimate", "lora_parameters"]
+from engine.library.trained_count import trained_count, virtual_positions
 
 _HEADROOM = 0.9  # share of the free memory that is used at most
 _ENOUGH_TOKENS = 16_384  # on a processor larger portions gain no speed
@@ -78,8 +79,12 @@ class _Case:
     cores: int
 
     @property
+    def card(self) -> AdapterCard:
+        return ADAPTERS[self.job.adapter.kind]
+
+    @property
     def is_adapter(self) -> bool:
-        return self.job.adapter.kind != "full"
+        return not self.card.holds_float32
 
     @property
     def width(self) -> int:
@@ -93,12 +98,12 @@ class _Case:
     @property
     def longest(self) -> int:
         limit = min(self.job.rows.max_tokens, self.model.context or self.job.rows.max_tokens)
-        return min(limit, self.rows.tokens_max) if self.rows and self.rows.tokens_max > 0 else limit
+        longest = min(limit, self.rows.tokens_max) if self.rows and self.rows.tokens_max > 0 else limit
+        return longest + virtual_positions(self.job.adapter.settings)
 
     @property
     def trained(self) -> int:
-        settings = self.job.adapter.settings
-        return lora_parameters(self.model, settings) if self.is_adapter else self.model.parameters
+        return trained_count(self.model, self.job.adapter.settings)
 
 
 def estimate(job: Job, model: ModelInfo, rows: RowStats | None, machine: Machine) -> Estimate:
@@ -136,17 +141,18 @@ def _case(job: Job, model: ModelInfo, rows: RowStats | None, machine: Machine) -
 
 def _parts(case: _Case, micro_batch: int) -> tuple[int, int, int, int]:
     """Bytes of weights, of what is trained, of activations, and of working space."""
-    weights = case.model.parameters * (case.width if case.is_adapter else DTYPE_BYTES["float32"])
+    held = case.width if case.is_adapter else DTYPE_BYTES["float32"]
+    weights = weight_bytes(case.model, held, case.job.model.quantization != "none")
     tokens = micro_batch * case.sequences * case.longest
     share = case.rows.trained_share if case.rows else 1.0
     portion = Portion(tokens, case.longest, math.ceil(tokens * share))
-    recompute = case.job.train.checkpointing
+    recompute = case.job.train.checkpointing and case.card.can_recompute
     activations = activation_bytes(case.model, portion, case.width, case.is_adapter, recompute)
     gaps = GAPS.get((case.device.kind, case.is_adapter), 1.0)
     engine = ENGINE_BYTES.get(case.device.kind, ENGINE_BYTES["cpu"])
     return (
         weights,
-        trained_bytes(case.trained, case.is_adapter),
+        trained_bytes(case.trained, case.card.can_switch_off),
         int(activations * gaps),
         logit_bytes(case.model, portion) + engine,
     )
@@ -202,7 +208,7 @@ def _arithmetic(case: _Case, parts: tuple[int, int, int, int], micro_batch: int)
         f"{count_words(case.model.parameters)} weights at {width} bytes each, "
         f"{plural(micro_batch, row)} at a time, up to {case.longest:,} tokens per {text}."
     )
-    if case.is_adapter:
+    if case.card.saves != "model":
         full = replace(case, job=with_kind(case.job, "adapter", "full"))
         need = sum(_parts(full, _micro_batch(full)))
         verdict = "which would fit too" if need <= case.device.memory_free else "which is more than is free"

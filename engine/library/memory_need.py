@@ -6,7 +6,6 @@ storages that autograd keeps per token and layer, fitted over model widths, for 
 
 from dataclasses import dataclass
 
-from engine.job.adapters import LoraSettings
 from engine.library.architectures import SUPPORTED, Linear, Shape, linears
 from engine.library.model_folder import ModelInfo
 
@@ -21,6 +20,7 @@ GAPS = {("cpu", True): 1.5}
 
 _GRADIENT_AND_ADAMW = 12  # float32: gradient, mean, mean of squares
 _LOGIT = 16  # float32: the logits, their exponentials, and two gradients on the way back
+_NF4 = 0.5 + 1 / 64 + 4 / (64 * 256)  # four bits, a byte for 64 of them, and a float32 for 256 such bytes
 _SCORE = 8  # per head and pair of tokens: capped scores and probabilities
 
 
@@ -50,16 +50,17 @@ class Portion:
     scored: int
 
 
-def lora_parameters(model: ModelInfo, settings: LoraSettings) -> int:
-    """Trained weights of LoRA: rank times (inputs + outputs) of every matrix that gets an adapter."""
-    parts = {"attention": ("attention",), "mlp": ("mlp",)}.get(settings.targets, ("attention", "mlp"))
-    chosen = (linear for linear in layer_linears(model) if linear.part in parts)
-    return model.layers * sum(settings.rank * (linear.inputs + linear.outputs) for linear in chosen)
+def weight_bytes(model: ModelInfo, width: int, is_compressed: bool) -> int:
+    """The model's own weights at `width` bytes each; compressed, the matrices of its layers take a half byte."""
+    if not is_compressed:
+        return model.parameters * width
+    matrices = model.layers * sum(linear.inputs * linear.outputs for linear in layer_linears(model))
+    return int(matrices * _NF4) + (model.parameters - matrices) * width
 
 
-def trained_bytes(trained: int, is_adapter: bool) -> int:
-    """Gradients and AdamW in float32, and the weights of an adapter (a model's own count as weights)."""
-    return trained * (_GRADIENT_AND_ADAMW + (DTYPE_BYTES["float32"] if is_adapter else 0))
+def trained_bytes(trained: int, is_beside: bool) -> int:
+    """Gradients and AdamW in float32, and the weights of what stands beside the model (its own count as weights)."""
+    return trained * (_GRADIENT_AND_ADAMW + (DTYPE_BYTES["float32"] if is_beside else 0))
 
 
 def activation_bytes(

@@ -1,7 +1,8 @@
-"""What part of a model is trained: an adapter's birth, its way to disk and back, its merge.
+"""What was learned, on its way to disk and back; switched off; built in. Its birth is in a file for each family.
 
-On disk an adapter is PEFT's format, a fully trained model is a plain transformers folder. An adapter made
-elsewhere is taken as well as our own; it must fit the model tensor by tensor.
+On disk an adapter is PEFT's format, or our own where PEFT has none (see `own_adapter`); a fully trained model is a
+plain transformers folder. An adapter made elsewhere is taken as well as our own; it must fit the model tensor by
+tensor.
 """
 
 import contextlib
@@ -12,46 +13,38 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import LoraConfig, PeftConfig, PeftModel, get_peft_model
+from peft import PeftConfig, PeftModel, get_peft_model
 from peft.utils import get_peft_model_state_dict, set_peft_model_state_dict
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from transformers import PreTrainedModel
-from transformers.pytorch_utils import Conv1D
 
-from engine.job.adapters import FullSettings, LoraSettings
+from engine.job.adapter_settings import BottleneckSettings
 from engine.job.errors import ModelError
+from engine.models.bottleneck import Bottleneck, add_bottlenecks, bottlenecks_off
 from engine.models.load import quiet
-from engine.models.merging import built_in, cast_parameters
-from engine.models.targets import target_names
+from engine.models.lora import (
+    add_lora,
+    as_plain_lora,
+    at_pissa_start,
+    pissa_start,
+    pissa_state,
+    restore_pissa,
+)
+from engine.models.merging import built_in
+from engine.models.own_adapter import (
+    ADAPTER_CONFIG,
+    ADAPTER_WEIGHTS,
+    OwnAdapter,
+    is_own,
+    mark,
+    own_adapter,
+    read_own,
+    write_own,
+)
+from engine.models.parts import train_all
+from engine.models.prompts import has_prompt, is_written, prompt_state, restore_prompt
 
-ADAPTER_CONFIG = "adapter_config.json"
-ADAPTER_WEIGHTS = "adapter_model.safetensors"
-
-
-def add_lora(model: PreTrainedModel, settings: LoraSettings) -> PeftModel:
-    """Freeze the model and add low-rank adapters (Hu et al. 2021), their weights in float32.
-
-    The adapter is drawn from torch's global generator and adds nothing at first: B is zero.
-    """
-    config = LoraConfig(
-        r=settings.rank,
-        lora_alpha=_whole(settings.alpha),
-        lora_dropout=settings.dropout,
-        target_modules=target_names(model, settings.targets),
-        fan_in_fan_out=any(isinstance(module, Conv1D) for module in model.modules()),
-        task_type="CAUSAL_LM",
-    )
-    return get_peft_model(model, config, autocast_adapter_dtype=True)
-
-
-def train_all(
-    model: Any, settings: FullSettings
-) -> Any:  # Any: transformers' models share no typed interface
-    """Make every weight trainable and hold it in float32: small corrections would round away in 16 bits."""
-    cast_parameters(model, torch.float32)
-    model.requires_grad_(True)
-    return model
+__all__ = ["ADAPTER_CONFIG", "ADAPTER_WEIGHTS", "add_lora", "is_own", "train_all"]
 
 
 def trained_parameters(model: torch.nn.Module) -> dict[str, torch.nn.Parameter]:
@@ -60,25 +53,39 @@ def trained_parameters(model: torch.nn.Module) -> dict[str, torch.nn.Parameter]:
 
 
 def has_adapter(model: torch.nn.Module) -> bool:
-    """Whether an adapter learns beside frozen weights; else the weights themselves do."""
-    return isinstance(model, PeftModel)
+    """Whether what learns stands beside frozen weights and can be switched off; else weights themselves learn."""
+    own = own_adapter(model)
+    return isinstance(model, PeftModel) or (own is not None and own.kind == "bottleneck")
 
 
-def name_base(model: PeftModel, source: str) -> None:
+def is_whole(model: torch.nn.Module) -> bool:
+    """Whether the model was trained whole, so that its result is a whole model."""
+    return not isinstance(model, PeftModel) and own_adapter(model) is None
+
+
+def name_base(model: torch.nn.Module, source: str) -> None:
     """Have the adapter's own files name its base as the job does ("starter", a folder, a hub id)."""
-    model.peft_config["default"].base_model_name_or_path = source
+    own = own_adapter(model)
+    if isinstance(model, PeftModel):
+        model.peft_config["default"].base_model_name_or_path = source
+    elif own is not None:
+        own.base_model_name_or_path = source
 
 
 def save_adapter(model: torch.nn.Module, folder: Path, dtype: torch.dtype | None = None) -> None:
-    """Write what was learned into `folder`: PEFT's two files, or the whole model where it was trained whole.
+    """Write what was learned into `folder`: an adapter's two files, or the whole model where it was trained whole.
 
     `dtype` is the one to store a whole model in; None keeps float32, from which training can go on exactly.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    own = own_adapter(model)
     if isinstance(model, PeftModel):
-        config = model.peft_config["default"]
+        state, config = _adapter_files(model)
         _portable(config).save_pretrained(str(folder))
-        save_file(_adapter_state(model), folder / ADAPTER_WEIGHTS, metadata={"format": "pt"})
+        save_file(state, folder / ADAPTER_WEIGHTS, metadata={"format": "pt"})
+        return
+    if own is not None:
+        write_own(folder, own, dict(trained_parameters(model)))
         return
     with quiet():
         weights = _stored(model.state_dict(), dtype)
@@ -91,34 +98,57 @@ def save_adapter(model: torch.nn.Module, folder: Path, dtype: torch.dtype | None
 def load_adapter(model: torch.nn.Module, folder: Path) -> Any:  # Any: PeftModel or the model itself
     """Read back what `save_adapter` wrote, or PEFT's own files; strictly, nothing missing or left over.
 
-    `model` is the base (which gets the adapter), or a model that has its adapter already or is trained whole.
+    `model` is the base (which gets the adapter), or a model that has its adapter already or is trained whole; to
+    go on training such a one exactly, `restore_training` must follow where there is a `training_state`.
     Raises ModelError when the folder does not fit the model.
     """
     if not (folder / ADAPTER_CONFIG).is_file():
         return _load_whole(model, folder)
+    if is_own(folder):
+        return _load_own(model, folder)
     stored, config = _read_adapter(folder)
     if not isinstance(model, PeftModel):
         model = _with_empty_adapter(model, config, folder)
-    _check_fit(_adapter_state(model), stored, config, model, folder)
-    set_peft_model_state_dict(model, stored)
+    _check_fit(
+        _adapter_files(model)[0], stored, config.base_model_name_or_path, model.get_base_model(), folder
+    )
+    if pissa_start(model) is None and not is_written(model):
+        set_peft_model_state_dict(model, stored)
     return model
 
 
+def training_state(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """What going on exactly needs beside the adapter's files; mostly nothing."""
+    start = pissa_start(model)
+    if isinstance(model, PeftModel) and start is not None:
+        return pissa_state(model, start)
+    return prompt_state(model) if isinstance(model, PeftModel) and has_prompt(model) else {}
+
+
+def restore_training(model: torch.nn.Module, state: dict[str, torch.Tensor]) -> None:
+    """Go on from a checkpoint's `training_state`."""
+    if isinstance(model, PeftModel) and pissa_start(model) is not None:
+        restore_pissa(model, state)
+    elif isinstance(model, PeftModel) and has_prompt(model):
+        restore_prompt(model, state)
+
+
 @contextlib.contextmanager
-def adapter_off(model: PeftModel) -> Iterator[None]:
+def adapter_off(model: Any) -> Iterator[None]:  # Any: PeftModel or a transformers model with bottlenecks
     """The model as it was before its adapter."""
-    with model.disable_adapter():
+    start = pissa_start(model)
+    if not isinstance(model, PeftModel):
+        off: contextlib.AbstractContextManager[Any] = bottlenecks_off(model)
+    else:
+        off = model.disable_adapter() if start is None else at_pissa_start(model, start)
+    with off:
         yield
 
 
-def merge(model: PeftModel) -> Any:  # Any: transformers' models share no typed interface
+def merge(model: Any) -> Any:  # Any: PeftModel or a transformers model
     """The base with the adapter built in, computed in float32 and rounded once; `model` is used up."""
-    base: Any = model.get_base_model()
+    base: Any = model.get_base_model() if isinstance(model, PeftModel) else model
     return built_in(model, base.dtype).model
-
-
-def _whole(number: float) -> Any:  # Any: PEFT declares int, but only divides it; halves are fine
-    return int(number) if number.is_integer() else number
 
 
 def _stored(state: dict[str, torch.Tensor], dtype: torch.dtype | None) -> dict[str, torch.Tensor]:
@@ -137,18 +167,25 @@ def _note_dtype(folder: Path, dtype: torch.dtype) -> None:
     path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
-def _adapter_state(model: PeftModel) -> dict[str, torch.Tensor]:
+def _adapter_files(model: PeftModel) -> tuple[dict[str, torch.Tensor], PeftConfig]:
+    """The tensors and the config as they stand on disk; PiSSA's as the plain LoRA that fits the untouched base."""
+    start = pissa_start(model)
+    if start is not None:
+        return as_plain_lora(model, start)
     state = get_peft_model_state_dict(model, save_embedding_layers=False)
-    return {name: weight.detach().contiguous() for name, weight in state.items()}
+    return {name: weight.detach().contiguous() for name, weight in state.items()}, model.peft_config[
+        "default"
+    ]
 
 
 def _portable(config: PeftConfig) -> PeftConfig:
     """The config with its targets in a fixed order: PEFT keeps a set, whose order changes from run to run."""
     portable = copy.copy(config)
     portable.inference_mode = True
-    targets = getattr(config, "target_modules", None)
-    if isinstance(targets, set):
-        portable.target_modules = sorted(targets)  # type: ignore[attr-defined]  # every tuner of ours has it
+    for name in ("target_modules", "feedforward_modules"):
+        targets = getattr(config, name, None)
+        if isinstance(targets, set):
+            setattr(portable, name, sorted(targets))
     return portable
 
 
@@ -166,46 +203,87 @@ def _read_adapter(folder: Path) -> tuple[dict[str, torch.Tensor], PeftConfig]:
 
 def _with_empty_adapter(model: Any, config: PeftConfig, folder: Path) -> PeftModel:
     fresh = copy.copy(config)
-    fresh.inference_mode = False
+    fresh.inference_mode = config.is_prompt_learning  # what is stored is what a network wrote, without it
     fresh.base_model_name_or_path = None
     try:
         return get_peft_model(model, fresh)
     except (ValueError, TypeError, KeyError) as error:
         title = f"The adapter in {folder} does not go with {type(model).__name__}: {str(error)[:200]}"
-        raise ModelError(title, _made_for(config)) from None
+        raise ModelError(title, _made_for(config.base_model_name_or_path)) from None
 
 
 def _check_fit(
     expected: dict[str, torch.Tensor],
     stored: dict[str, torch.Tensor],
-    config: PeftConfig,
-    model: PeftModel,
+    made_for: str | None,
+    base: torch.nn.Module,
     folder: Path,
 ) -> None:
-    base = model.get_base_model()
     for name, weight in stored.items():
         if name in expected and expected[name].shape != weight.shape:
             title = (
                 f"The adapter in {folder} was made for another model: '{name}' is {tuple(weight.shape)}, "
                 f"this {type(base).__name__} needs {tuple(expected[name].shape)}."
             )
-            raise ModelError(title, _made_for(config))
+            raise ModelError(title, _made_for(made_for))
     strangers = sorted(stored.keys() ^ expected.keys())
     if strangers:
         word = "has the tensor" if strangers[0] in stored else "lacks the tensor"
         title = (
             f"The adapter in {folder} {word} '{strangers[0]}', so it does not fit this {type(base).__name__}."
         )
-        raise ModelError(title, _made_for(config))
+        raise ModelError(title, _made_for(made_for))
     bad = next((name for name, weight in stored.items() if not torch.isfinite(weight).all()), None)
     if bad:
         title = f"The tensor '{bad}' of the adapter in {folder} holds values that are not numbers."
         raise ModelError(title, "Use an earlier checkpoint.")
 
 
-def _made_for(config: PeftConfig) -> str:
-    name = config.base_model_name_or_path
+def _made_for(name: str | None) -> str:
     return f"It was made for {name}: choose that model." if name else "Choose the model it was made for."
+
+
+def _load_own(model: Any, folder: Path) -> Any:
+    own, stored = read_own(folder)
+    is_fresh = own_adapter(model) is None
+    if own.kind == "bottleneck":
+        if is_fresh:
+            model = add_bottlenecks(model, _bottleneck_settings(own, folder))
+        expected = {
+            f"{name}.{key}": weight
+            for name, part in model.named_modules()
+            if isinstance(part, Bottleneck)
+            for key, weight in part.named_parameters()
+        }
+    elif own.kind == "freeze":
+        expected = {name: weight for name, weight in model.named_parameters() if name in stored}
+        mark(model, own)
+    else:
+        title = f"The adapter in {folder} is of the kind '{own.kind}', which this version does not know."
+        raise ModelError(title, "Update Tunewright.")
+    _check_fit(dict(expected), stored, own.base_model_name_or_path, model, folder)
+    for name, weight in stored.items():
+        _put(model, name, weight, in_place=not is_fresh)
+    return model
+
+
+def _bottleneck_settings(own: OwnAdapter, folder: Path) -> BottleneckSettings:
+    try:
+        return BottleneckSettings(**own.settings)
+    except TypeError as error:
+        raise ModelError(f"The adapter in {folder} cannot be read: {error}.", "Update Tunewright.") from None
+
+
+def _put(model: Any, name: str, weight: torch.Tensor, in_place: bool) -> None:
+    """Give a parameter its learned values; by a new tensor where the old one may belong to another model as well."""
+    owner, _, leaf = name.rpartition(".")
+    part = model.get_submodule(owner)
+    old = getattr(part, leaf)
+    if in_place:
+        with torch.no_grad():
+            old.copy_(weight)
+    else:
+        setattr(part, leaf, torch.nn.Parameter(weight.to(old.device), requires_grad=True))
 
 
 def _load_whole(model: Any, folder: Path) -> Any:

@@ -15,6 +15,7 @@ import torch
 
 from engine.data.rows import Message
 from engine.job.errors import DataError, ModelError
+from engine.models.prompts import continuing, virtual_tokens
 from engine.models.template import Template, end_tokens, open_template
 
 Prompt = str | Sequence[Mapping[str, str]]
@@ -133,10 +134,11 @@ def _room(model: Any, prompt_tokens: int, max_new_tokens: int) -> int:
     context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
     if context is None:  # no fixed number of positions
         return max_new_tokens
-    if prompt_tokens >= context:
-        title = f"The prompt has {prompt_tokens} tokens; the model takes at most {context} with its answer."
+    free = int(context) - virtual_tokens(model)
+    if prompt_tokens >= free:
+        title = f"The prompt has {prompt_tokens} tokens; the model takes at most {free} with its answer."
         raise DataError(title, "Shorten the prompt.")
-    return min(max_new_tokens, int(context) - prompt_tokens)
+    return min(max_new_tokens, free - prompt_tokens)
 
 
 def _tokens(model: Any, ids: Sequence[int], generator: torch.Generator, temperature: float) -> Iterator[int]:
@@ -148,6 +150,7 @@ def _tokens(model: Any, ids: Sequence[int], generator: torch.Generator, temperat
         token = _choose(out.logits[0, -1].float().cpu(), generator, temperature)
         yield token
         new, cache = torch.tensor([[token]], device=device), out.past_key_values
+        model = continuing(model)
 
 
 def _choose(logits: torch.Tensor, generator: torch.Generator, temperature: float) -> int:

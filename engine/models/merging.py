@@ -12,6 +12,7 @@ from peft import PeftModel
 from peft.tuners.tuners_utils import BaseTunerLayer
 
 from engine.job.errors import ModelError
+from engine.models.own_adapter import own_adapter
 
 
 @dataclass(frozen=True)
@@ -34,15 +35,18 @@ def shared_copy(model: Any) -> Any:  # Any: see Merged
     return copy.deepcopy(model, {id(tensor): tensor for tensor in tensors})
 
 
-def built_in(model: PeftModel, dtype: torch.dtype) -> Merged:
+def built_in(model: Any, dtype: torch.dtype) -> Merged:  # Any: PeftModel or a transformers model
     """Merge into new tensors of `dtype`; `model` is used up, tensors that it shares with others stay as they are.
 
     Raises ModelError for an adapter that cannot be a part of the weights.
     """
-    base: Any = model.get_base_model()
+    own = own_adapter(model)
+    if own is not None and own.kind == "freeze":
+        return _rounded(model, dtype)
+    base: Any = model.get_base_model() if isinstance(model, PeftModel) else model
     layers = [(name, part) for name, part in base.named_modules() if isinstance(part, BaseTunerLayer)]
     if not layers:
-        raise ModelError("This adapter cannot be built into the model.", "Export only what was learned.")
+        raise ModelError("This adapter cannot be built into the model.", "Export it as adapter.")
     _refuse_tied(base, layers)
     sums = [_merge_layer(layer, dtype) for _, layer in layers]
     names = [_layer_of(name) for name, _ in layers]
@@ -80,6 +84,13 @@ def _layer_of(name: str) -> str:
     return found[0] if found else name
 
 
+def _rounded(model: Any, dtype: torch.dtype) -> Merged:
+    """Weights that were trained themselves need no merging, only rounding, which leaves their change almost whole."""
+    layers = {_layer_of(name) for name, weight in model.named_parameters() if weight.requires_grad}
+    cast_parameters(model, dtype)
+    return Merged(model, len(layers), len(layers), 0.0)
+
+
 def _merge_layer(layer: Any, dtype: torch.dtype) -> tuple[bool, float, float]:
     """Whether the rounded weight changed, and the squares of what rounding moved and of the whole change."""
     inner = layer.get_base_layer()
@@ -87,9 +98,10 @@ def _merge_layer(layer: Any, dtype: torch.dtype) -> tuple[bool, float, float]:
     for name, weight in before.items():
         setattr(inner, name, torch.nn.Parameter(weight.float().clone(), requires_grad=False))
     layer.merge()
+    inner = layer.get_base_layer()  # layer norms are exchanged, not added to
     changed, moved, change = False, 0.0, 0.0
     for name, old in before.items():
-        exact = getattr(inner, name).detach()
+        exact = getattr(inner, name).detach().float()
         rounded = exact.to(dtype)
         setattr(inner, name, torch.nn.Parameter(rounded, requires_grad=False))
         changed = changed or not torch.equal(rounded, old.to(dtype))

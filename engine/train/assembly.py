@@ -12,9 +12,10 @@ from engine.job.cards import resolve
 from engine.job.channel import Desk
 from engine.job.job import Job
 from engine.library.devices import Machine
-from engine.models.adapters import has_adapter, name_base, trained_parameters
+from engine.models.adapters import name_base, trained_parameters
 from engine.models.generate import answer_ends
 from engine.models.load import LoadedModel
+from engine.models.lora import rate_factor
 from engine.models.placement import DTYPES
 from engine.train.batches import Example, Order
 from engine.train.between import Between, Rhythm
@@ -56,7 +57,9 @@ def assemble(job: Job, loaded: LoadedModel, rows: PreparedRows, machine: Machine
     reference = Reference(policy, rows.count) if job.method_card.needs_reference else None
     objective = objective_of(job, policy, reference)
     state = State(order.updates, job.train.learning_rate)
-    optimizer = Optimizer(trained_parameters(model), job.train)
+    optimizer = Optimizer(
+        trained_parameters(model), job.train, lambda name: rate_factor(name, job.adapter.settings)
+    )
     group = job.rows.packing == "auto"
     training = Training(
         job.train, policy, objective, optimizer, rows.train, order, rows_at_a_time, group, state
@@ -85,10 +88,9 @@ def assemble(job: Job, loaded: LoadedModel, rows: PreparedRows, machine: Machine
 
 
 def trainable_model(job: Job, loaded: LoadedModel) -> Any:  # Any: PeftModel or a transformers model
-    """The model with the job's adapter, or with all its weights free."""
+    """The model with the job's adapter, or with its own weights free."""
     model = resolve(ADAPTERS[job.adapter.kind].code)(loaded.model, job.adapter.settings)
-    if has_adapter(model):
-        name_base(model, job.model.source)
+    name_base(model, job.model.source)
     if job.train.checkpointing:
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     return model
@@ -126,9 +128,10 @@ def facts_of(rows: PreparedRows, loaded: LoadedModel) -> Facts:
 
 
 def _autocast(model: Any, loaded: LoadedModel) -> torch.dtype | None:  # Any: see trainable_model
-    """A model trained whole is held in float32, but computes in the dtype that was chosen."""
+    """A model whose own weights are trained is held in float32, but computes in the dtype that was chosen."""
     dtype = DTYPES[loaded.dtype]
-    return None if has_adapter(model) or dtype == torch.float32 else dtype
+    is_held_so = any(weight.dtype == dtype for weight in model.parameters())
+    return None if is_held_so else dtype
 
 
 def _sampler(job: Job, model: Any, loaded: LoadedModel, rows: PreparedRows, desk: Desk) -> Sampler:

@@ -1,7 +1,7 @@
 """From gradients to corrections: AdamW, the learning rate over time, clipping."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
@@ -31,17 +31,29 @@ def rate_at(step: int, steps: int, peak: float, warmup: float, schedule: str) ->
 class Optimizer:
     """AdamW (Loshchilov and Hutter 2019) over named parameters; decay spares vectors such as norms and biases."""
 
-    def __init__(self, parameters: Mapping[str, torch.nn.Parameter], settings: TrainSection) -> None:
+    def __init__(
+        self,
+        parameters: Mapping[str, torch.nn.Parameter],
+        settings: TrainSection,
+        factor: Callable[[str], float] = lambda name: 1.0,
+    ) -> None:
+        """`factor` tells by name how many times the run's learning rate a parameter has."""
         self._named = dict(parameters)
         self._clip = settings.clip or math.inf
-        matrices = [weight for weight in self._named.values() if weight.dim() > 1]
-        vectors = [weight for weight in self._named.values() if weight.dim() <= 1]
-        groups = [
-            {"params": matrices, "weight_decay": settings.weight_decay},
-            {"params": vectors, "weight_decay": 0.0},
-        ]
+        groups: dict[tuple[bool, float], list[torch.nn.Parameter]] = {}
+        for name, weight in self._named.items():
+            groups.setdefault((weight.dim() > 1, factor(name)), []).append(weight)
         self._adamw = torch.optim.AdamW(
-            [group for group in groups if group["params"]],
+            [
+                {
+                    "params": weights,
+                    "factor": times,
+                    "weight_decay": settings.weight_decay if is_matrix else 0.0,
+                }
+                for (is_matrix, times), weights in sorted(
+                    groups.items(), key=lambda group: (not group[0][0], group[0][1])
+                )
+            ],
             betas=(settings.beta1, settings.beta2),
             eps=settings.epsilon,
             fused=next(iter(self._named.values())).device.type in ("cpu", "cuda"),
@@ -64,7 +76,7 @@ class Optimizer:
         if norm > self._clip:
             torch._foreach_mul_(self._gradients(), self._clip / norm)
         for group in self._adamw.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["factor"]
         self._adamw.step()
 
     def state(self) -> dict[str, Tensor]:

@@ -8,7 +8,7 @@ import torch
 
 from engine.job.channel import ADAPTER, CHECKPOINTS, Desk
 from engine.job.events import Trained
-from engine.models.adapters import has_adapter, save_adapter
+from engine.models.adapters import is_whole, save_adapter
 from engine.models.load import LoadedModel
 from engine.models.placement import DTYPES
 from engine.train.checkpoints import complete_folder
@@ -18,12 +18,12 @@ from engine.train.state import State
 def write_result(
     model: Any, loaded: LoadedModel, run: Path
 ) -> None:  # Any: PeftModel or a transformers model
-    """Write `adapter/`: PEFT's two files, or the whole model with its tokenizer in the base's own precision.
+    """Write `adapter/`: an adapter's two files, or the whole model with its tokenizer in the base's own precision.
 
     Raises ResourceError when the disk is full; the last checkpoint holds the same.
     """
     with complete_folder(run / ADAPTER) as part:
-        if has_adapter(model):
+        if not is_whole(model):
             save_adapter(model, part)
         else:
             save_adapter(model, part, DTYPES.get(loaded.info.dtype, torch.float32))

@@ -10,7 +10,7 @@ import torch
 from engine.job.channel import Desk
 from engine.job.events import Saved
 from engine.job.sections import SavingSection
-from engine.models.adapters import save_adapter, trained_parameters
+from engine.models.adapters import restore_training, save_adapter, trained_parameters, training_state
 from engine.train import checkpoints
 from engine.train.memory import RowsAtATime
 from engine.train.optimizer import Optimizer
@@ -75,6 +75,7 @@ class Keeper:
     def restore(self, checkpoint: Path, load: Callable[[torch.nn.Module, Path], object]) -> Facts:
         """Go on from a checkpoint: weights (by `load`), moments, reference, state. Returns its facts."""
         load(self._model, checkpoint)
+        restore_training(self._model, checkpoints.read_tensors(checkpoint, "training"))
         self._optimizer.restore(checkpoints.read_tensors(checkpoint, "optimizer"))
         if self._reference is not None:
             self._reference.restore(checkpoints.read_tensors(checkpoint, "reference"))
@@ -95,7 +96,11 @@ class Keeper:
 
     def _tensors(self) -> dict[str, checkpoints.Tensors]:
         reference = self._reference.state() if self._reference is not None else {}
-        return {"optimizer": self._optimizer.state(), "reference": reference}
+        return {
+            "optimizer": self._optimizer.state(),
+            "reference": reference,
+            "training": training_state(self._model),
+        }
 
     def _plain(self) -> Facts:
         return {

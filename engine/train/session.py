@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from engine.job.channel import RECORD_FILE, Desk
+from engine.job.clashes import resolved
 from engine.job.errors import DataError
 from engine.job.events import Phase, Prepared, Progress, Remark
 from engine.job.job import Job, require_data
@@ -32,6 +33,9 @@ def train(job: Job, desk: Desk, resume_from: Path | None = None) -> None:
     require_data(job)
     if job.device.threads is not None:
         torch.set_num_threads(job.device.threads)
+    job, remarks = resolved(job)
+    for words in remarks:
+        desk.tell(Remark("info", words))
     desk.tell(Phase("model", "Loading the model"))
     idle = machine()
     loaded = load_model(locate_model(job.model.source, job.model.revision), job.model.dtype, job.device.kind)

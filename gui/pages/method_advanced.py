@@ -22,7 +22,7 @@ SECTIONS = {
     "watch": WatchSection,
     "device": DeviceSection,
 }
-TABS = ("Steps", "Optimizer", "Method", "LoRA", "Text", "Precision", "Checking and saving")
+TABS = ("Steps", "Optimizer", "Method", "Adapter", "Text", "Precision", "Checking and saving")
 
 
 class AdvancedCard(Card):

@@ -12,8 +12,8 @@ from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
 from engine.job.adapters import LoraSettings
 from engine.library.architectures import SUPPORTED, linears, shape_of, stored_shape
-from engine.library.estimate import lora_parameters
 from engine.library.models import check_model
+from engine.library.trained_count import trained_count
 from tests.library.model_files import tokenizer_values
 
 SIZES: dict[str, Any] = {
@@ -53,7 +53,7 @@ def test_a_saved_model_is_described_as_transformers_built_it(family: str, tmp_pa
     assert info.dtype == "float32"
     peft = get_peft_model(model, LoraConfig(r=3, target_modules="all-linear", task_type="CAUSAL_LM"))
     trained = sum(weight.numel() for weight in peft.parameters() if weight.requires_grad)
-    assert lora_parameters(info, LoraSettings(rank=3)) == trained
+    assert trained_count(info, LoraSettings(rank=3)) == trained
 
 
 @pytest.mark.parametrize("family", SUPPORTED)

@@ -11,9 +11,10 @@ from engine.job.adapters import LoraSettings
 from engine.job.errors import ModelError
 from engine.job.job import Job, with_kind, with_value
 from engine.library.devices import Device, Machine
-from engine.library.estimate import Estimate, RowStats, estimate, lora_parameters
+from engine.library.estimate import Estimate, RowStats, estimate
 from engine.library.model_folder import ModelInfo
 from engine.library.speed import known_speed, remember_speed, token_operations
+from engine.library.trained_count import trained_count
 
 GB = 10**9
 # Two layers, 8 wide: q 8x8, k and v 8x4, o 8x8, gate and up 8x12, down 12x8.
@@ -72,7 +73,7 @@ def needs(
     ],
 )
 def test_lora_counts_rank_times_inputs_and_outputs(targets: str, expected: int) -> None:
-    assert lora_parameters(SMALL, LoraSettings(rank=2, targets=targets)) == expected
+    assert trained_count(SMALL, LoraSettings(rank=2, targets=targets)) == expected
 
 
 def test_every_part_of_lora_follows_from_the_shape() -> None:

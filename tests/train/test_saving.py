@@ -17,24 +17,11 @@ from engine.job.events import (
     Trained,
 )
 from engine.job.job import with_value
-from tests.train.tiny_runs import newest, run, tiny_job, told
+from tests.train.tiny_runs import Crash, crash_at, newest, run, tiny_job, told
 
 
 def weights_after(folder):
     return load_file(folder / "adapter" / "adapter_model.safetensors")
-
-
-class Crash(BaseException):
-    """Stands for the end of the process."""
-
-
-def crash_at(step):
-    def script(event):
-        if isinstance(event, Step) and event.step == step:
-            raise Crash
-        return [Save()] if isinstance(event, Step) and event.step == step - 2 else []
-
-    return script
 
 
 @pytest.mark.parametrize(("method", "packing"), [("sft", "auto"), ("dpo", "off")])

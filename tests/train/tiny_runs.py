@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from engine.job.channel import Desk, append, events_of
-from engine.job.commands import Command
-from engine.job.events import Event
+from engine.job.commands import Command, Save
+from engine.job.events import Event, Step
 from engine.job.job import Job, job_from_values
 from engine.job.methods import METHODS
 from engine.models.template import Encoded
@@ -109,3 +109,18 @@ def once(kind: type, step: int, *commands: Command) -> Callable[[Event], list[Co
 def newest(folder: Path) -> Path:
     """The last checkpoint of a run."""
     return max((folder / "checkpoints").iterdir())
+
+
+class Crash(BaseException):
+    """Stands for the end of the process."""
+
+
+def crash_at(step: int) -> Callable[[Event], list[Command]]:
+    """A script that saves two steps before it ends everything."""
+
+    def script(event):
+        if isinstance(event, Step) and event.step == step:
+            raise Crash
+        return [Save()] if isinstance(event, Step) and event.step == step - 2 else []
+
+    return script

@@ -1,0 +1,41 @@
+"""Choices of a job that do not go together: refused in words, or resolved with a remark, before anything is loaded."""
+
+import dataclasses
+
+from engine.job.adapters import ADAPTERS
+from engine.job.errors import JobError
+from engine.job.job import Job
+from engine.job.lora_settings import LoraSettings
+
+
+def refuse_clashes(job: Job) -> None:
+    """Raise JobError, naming both fields, when two choices of the job exclude each other."""
+    settings = job.adapter.settings
+    card = ADAPTERS[job.adapter.kind]
+    is_compressed = job.model.quantization != "none"
+    is_pissa = isinstance(settings, LoraSettings) and settings.pissa
+    if isinstance(settings, LoraSettings) and settings.dora and settings.pissa:
+        title = (
+            "'adapter.dora' and 'adapter.pissa' do not go together: both divide the weights in their own way."
+        )
+        raise JobError(title, "Switch one of them off.")
+    if is_compressed and not card.can_quantize:
+        title = f"{card.title} does not go with compressed weights ('model.quantization')."
+        raise JobError(
+            title, "Choose LoRA, DoRA, bottlenecks or prompts, or set 'model.quantization' to 'none'."
+        )
+    if is_compressed and is_pissa:
+        title = (
+            "'adapter.pissa' changes the model's own weights, which cannot be done while they are compressed."
+        )
+        raise JobError(title, "Switch PiSSA off, or set 'model.quantization' to 'none'.")
+
+
+def resolved(job: Job) -> tuple[Job, tuple[str, ...]]:
+    """The job as it can be done, and a sentence for everything that was changed. Raises as `refuse_clashes`."""
+    refuse_clashes(job)
+    card = ADAPTERS[job.adapter.kind]
+    if job.train.checkpointing and not card.can_recompute:
+        words = f"Activations are kept: {card.title} does not work while they are recomputed."
+        return dataclasses.replace(job, train=dataclasses.replace(job.train, checkpointing=False)), (words,)
+    return job, ()
