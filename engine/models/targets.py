@@ -108,7 +108,5 @@ def _asked_for(model: Any, linear: list[str], names: Sequence[str]) -> list[str]
     modules = dict(model.named_modules())
     if model.config.tie_word_embeddings and any(modules[name] is head for name in chosen):
         title = "This model reads and writes words with the same matrix, so an adapter cannot go to its head."
-        raise JobError(
         raise JobError(title, "Leave the head out of 'adapter.names'.")
-        )
     return list(dict.fromkeys(chosen))
