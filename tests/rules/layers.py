@@ -92,10 +92,11 @@ TABLE = (
         ),
         lazily=("tokenizers", "tqdm"),
     ),
-    # `tunewright` without a verb opens the window: named by text, so that a terminal never loads it.
+    # `tunewright` without a verb opens the window: named by text, so that a terminal never loads it. A frozen app
+    # starts itself for what other installations start as a script of its own: `reopen` and `template_trial`.
     Layer(
         "engine.__main__",
-        imports=("engine.cli", "engine.worker", "engine.use.reopen"),
+        imports=("engine.cli", "engine.worker", "engine.use.reopen", "engine.models.template_trial"),
         names=("gui.app",),
     ),
     Layer("gui"),
@@ -107,7 +108,7 @@ TABLE = (
     Layer(
         "gui.state",
         imports=("engine", "engine.job", "engine.library", "engine.data", "gui.engine_thread"),
-        third_party=("PySide6.QtCore",),
+        third_party=("PySide6.QtCore", "shiboken6"),  # shiboken6 knows whether a QObject still lives
     ),
     Layer(
         "gui.theme",

@@ -1,10 +1,10 @@
 """Every card is complete, its code exists, and a test trains or exports it on a tiny model."""
 
+import importlib
 import math
 
 import pytest
 
-import tests.train.test_session as sessions
 from engine.job.adapters import ADAPTERS, MOE
 from engine.job.cards import resolve
 from engine.job.channel import Desk, events_of
@@ -15,6 +15,7 @@ from engine.job.settings import setting_fields
 from engine.job.tasks import ExportTask
 from engine.use import reopen, stranger
 from engine.use.export import export
+from tests.rules.source_tree import ROOT
 from tests.train.tiny_runs import run, tiny_job, told
 
 REGISTRIES = {"method": METHODS, "adapter": ADAPTERS, "moe": MOE, "export": EXPORTS}
@@ -59,10 +60,17 @@ def test_a_method_asks_for_a_chart_of_its_loss(card):
 
 
 def test_every_method_and_adapter_is_trained_by_a_test():
-    """`tests/train/test_session.py` takes three steps with each pair; here we see that none is left out."""
-    marks = sessions.test_every_method_trains_with_every_adapter.pytestmark
-    taken = {mark.args[0]: mark.args[1] for mark in marks if mark.name == "parametrize"}
-    assert taken == {"method": METHODS, "adapter": ADAPTERS}
+    """The tests in `tests/train` take a method and an adapter; here we see that no card is left out."""
+    methods, adapters = set(), set()
+    for path in sorted((ROOT / "tests" / "train").glob("test_*.py")):
+        for test in vars(importlib.import_module(f"tests.train.{path.stem}")).values():
+            marks = [mark for mark in getattr(test, "pytestmark", ()) if mark.name == "parametrize"]
+            taken = {mark.args[0]: set(mark.args[1]) for mark in marks if isinstance(mark.args[0], str)}
+            if {"method", "adapter"} <= set(taken):
+                methods |= taken["method"]
+                adapters |= taken["adapter"]
+    assert methods == set(METHODS)
+    assert adapters == set(ADAPTERS)
 
 
 @pytest.mark.parametrize("kind", MOE)
