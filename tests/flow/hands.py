@@ -1,16 +1,15 @@
 """A person's hands at the real window: press what can be seen, wait, answer dialogs, take pictures."""
 
-import contextlib
-import time
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import QEventLoop, QObject, QPoint, Qt, QTimer
+from PySide6.QtCore import QObject, QPoint, Qt, QTimer
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QDialog, QScrollArea, QWidget
 
 from gui.window import MainWindow
 from tests.flow.stalls import Stalls
+from tests.gui.waiting import rest, until
 
 SIZES = ((1280, 800), (1024, 700))
 THEMES = ("light", "dark")
@@ -28,29 +27,15 @@ class Hands(QObject):
         pictures.mkdir(parents=True, exist_ok=True)
 
     def until(self, is_so: Callable[[], object], seconds: float, what: str) -> None:
-        """Wait until `is_so()`; fails with `what` after so many seconds."""
-        loop = QEventLoop()
-        deadline = time.monotonic() + seconds
-        look = QTimer(interval=LOOK_MILLISECONDS)
-
-        def end_loop() -> None:
-            is_over = True
-            with contextlib.suppress(Exception):  # comes again below, outside the event loop
-                is_over = bool(is_so()) or time.monotonic() > deadline
-            if is_over:
-                look.stop()
-                loop.quit()
-
-        look.timeout.connect(end_loop)
-        look.start()
-        loop.exec()
-        if not is_so():
-            raise AssertionError(f"Waited {seconds:.0f} s in vain: {what}. {self._notices()}")
+        """Wait until `is_so()`; fails with `what`, and with what the window says, after so many seconds."""
+        try:
+            until(is_so, seconds, what)
+        except AssertionError as error:
+            raise AssertionError(f"{error} {self._notices()}") from None
 
     def rest(self, seconds: float = 0.15) -> None:
         """Let the window draw."""
-        end = time.monotonic() + seconds
-        self.until(lambda: time.monotonic() >= end, seconds + 1, "the time to pass")
+        rest(seconds)
 
     def press(self, button: QWidget, what: str) -> None:
         """Click the middle of a button that can be seen and pressed."""
