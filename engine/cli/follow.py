@@ -72,7 +72,7 @@ class Follower:
                     self._note_end(event)
                 yield event
             if self.end is None and is_over:
-                self.end = self._lost()
+                self.end = self._end_without_word()
             if self.end is None:
                 self._heed_interrupts(output, on_interrupt)
                 time.sleep(POLL_SECONDS)
@@ -120,10 +120,13 @@ class Follower:
         self._next_settle = time.monotonic() + _SETTLE_SECONDS
         return settle(self.folder).status in ENDED
 
-    def _lost(self) -> End:
-        status = settle(self.folder).status
+    def _end_without_word(self) -> End:
+        """How a task ended whose events do not say it: as its record does, else its worker was lost."""
+        record = settle(self.folder)
+        if record.status in ENDED and record.status != "lost":
+            return End(record.status, record.message)
         code = None if self._worker is None else self._worker.returncode
-        return End(status if status in ENDED else "lost", lost_event(code, None).title, _RESUME_ADVICE)
+        return End("lost", lost_event(code, None).title, _RESUME_ADVICE)
 
 
 def begin(folder: Path) -> Follower:

@@ -108,9 +108,10 @@ def checkpoints_of(folder: Path) -> list[Path]:
 def delete_run(folder: Path) -> Path:
     """Move a run into its store's trash and return where it lies there; `restore_run` undoes it.
 
-    Raises FolderError when it is not a run, is still going, or cannot be moved.
+    A run whose record is damaged can be deleted too. Raises FolderError when it is not a run, is still going, or
+    cannot be moved.
     """
-    record = settle(folder)
+    record = _settled(folder)
     if is_alive(record):
         raise FolderError(f"'{record.name}' is still running.", "Stop it first.")
     trash = trash_folder(folder.absolute().parent)
@@ -203,6 +204,16 @@ def _record_of(folder: Path) -> RunRecord:
     except FolderError as error:
         created = folder.stat().st_mtime
         return RunRecord(name=folder.name, status="lost", created=created, message=error.title)
+
+
+def _settled(folder: Path) -> RunRecord:
+    """The record, with a worker that died marked as lost; a stand-in for a damaged one."""
+    try:
+        return settle(folder)
+    except FolderError:
+        if not _is_run(folder):
+            raise
+        return _record_of(folder)
 
 
 def _by_folder(info: RunInfo, text: str) -> bool:

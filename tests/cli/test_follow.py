@@ -8,7 +8,7 @@ from engine.cli.follow import Follower
 from engine.job.channel import append
 from engine.job.commands import Stop
 from engine.job.events import Failed, Finished, Phase
-from engine.job.record import RunRecord, read_record, write_record
+from engine.job.record import RunRecord, read_record, update_record, write_record
 
 
 @pytest.fixture
@@ -74,6 +74,23 @@ def test_a_run_without_a_living_worker_is_lost_for_a_watcher_too(folder):
     list(follower.events())
 
     assert follower.end.status == "lost"
+
+
+@pytest.mark.parametrize(("status", "code"), [("done", 0), ("stopped", 3), ("discarded", 3)])
+def test_a_history_without_its_last_line_ends_as_the_record_says(folder, status, code):
+    update_record(folder, status=status)
+    follower = Follower(folder)
+    list(follower.events())
+
+    assert (follower.end.status, follower.end.exit_code, follower.end.sentence) == (status, code, "")
+
+
+def test_a_failed_run_without_its_last_line_tells_the_records_reason(folder):
+    update_record(folder, status="failed", message="The disk is full.")
+    follower = Follower(folder)
+    list(follower.events())
+
+    assert (follower.end.status, follower.end.title) == ("failed", "The disk is full.")
 
 
 def test_the_first_interrupt_asks_and_the_second_ends_the_worker(folder):

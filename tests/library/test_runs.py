@@ -107,6 +107,21 @@ def test_a_damaged_record_stays_visible_with_its_reason(tmp_path: Path) -> None:
     assert "damaged" in info.record.message
 
 
+def test_a_run_with_a_damaged_record_can_be_deleted_as_its_advice_says(tmp_path: Path) -> None:
+    folder = runs.create_run(JOB, tmp_path)
+    (folder / RECORD_FILE).write_text("{")
+    with pytest.raises(FolderError, match="delete the run"):
+        runs.settle(folder)
+    assert runs.restore_run(runs.delete_run(folder)) == folder
+
+
+def test_a_folder_that_is_no_run_is_not_deleted(tmp_path: Path) -> None:
+    (tmp_path / "letters").mkdir()
+    with pytest.raises(FolderError, match="is not a run"):
+        runs.delete_run(tmp_path / "letters")
+    assert (tmp_path / "letters").is_dir()
+
+
 def test_a_run_is_found_by_name_folder_and_path(tmp_path: Path) -> None:
     folder = runs.create_run(JOB, tmp_path)
     for text in ("Polite replies", "polite replies", folder.name, str(folder)):
