@@ -18,6 +18,7 @@ from engine.library.early import await_early
 from engine.library.runs import checkpoints_of
 from engine.worker.desk import RecordingDesk, provide_record
 from engine.worker.faults import failed_by
+from engine.worker.orphan import end_with, window_of
 from engine.worker.pulse import pulse
 
 DONE, FAULT, INPUT, STOPPED = 0, 1, 2, 3
@@ -45,7 +46,7 @@ def work(folder: Path) -> int:
         provide_record(folder, task_kind(task))
         resume_from = _checkpoint(task, folder)
         _tell_start(desk, task_kind(task), resume_from)
-        with pulse(desk):
+        with pulse(desk), end_with(window_of(task_kind(task)), folder):
             _call(task, desk, resume_from)
     except StoppedError:
         return _stopped(desk, started)
