@@ -3,8 +3,9 @@
 from importlib import import_module
 from threading import Thread
 
-LIBRARIES = ("numpy", "pyqtgraph")
-"""They make no Qt object while they are imported, so any thread may do it."""
+LIBRARIES = ("numpy", "numpy.ma", "pyqtgraph")
+"""They make no Qt object while they are imported, so any thread may do it. numpy itself loads `ma` late, in the midst of
+drawing a chart."""
 
 
 def import_ahead() -> None:
