@@ -22,7 +22,7 @@ from engine.use.receipt import Expected, agreement, checks
 from engine.use.stranger import Export, Reopened, reopened
 from engine.use.target import check_target, filled, folder_size
 from engine.use.trial import Trial
-from engine.use.writing import bytes_needed, write_model
+from engine.use.writing import bytes_needed, generation_settings, write_model
 
 _NOTABLE_ROUNDING = 0.02  # of the norm of what was learned
 MERGED_CODE = """from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -30,10 +30,11 @@ MERGED_CODE = """from transformers import AutoModelForCausalLM, AutoTokenizer
 model = AutoModelForCausalLM.from_pretrained("this-folder")
 tokenizer = AutoTokenizer.from_pretrained("this-folder")"""
 ADAPTER_CODE = """from peft import PeftModel
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 base = AutoModelForCausalLM.from_pretrained("the-base-model", dtype="DTYPE")
 model = PeftModel.from_pretrained(base, "this-folder")
+model.generation_config = GenerationConfig.from_pretrained("this-folder")  # where an answer ends
 tokenizer = AutoTokenizer.from_pretrained("this-folder")"""
 
 
@@ -91,7 +92,7 @@ def export_merged(work: Work) -> Written:
 
 
 def export_adapter(work: Work) -> Written:
-    """PEFT's two files with tokenizer and card; the base is needed beside them."""
+    """PEFT's two files with tokenizer, end tokens and card; the base is needed beside them."""
     learned = work.place.learned
     if learned is None or not is_adapter(learned):
         raise ModelError("This run trained the whole model, so there is no adapter.", "Export it as merged.")
@@ -106,6 +107,7 @@ def export_adapter(work: Work) -> Written:
     (work.part / ADAPTER_CONFIG).write_text(json.dumps(config, indent=2, sort_keys=True), encoding="utf-8")
     shutil.copyfile(learned / ADAPTER_WEIGHTS, work.part / ADAPTER_WEIGHTS)
     tuned.tokenizer.save_pretrained(work.part)
+    generation_settings(tuned.model, tuned.tokenizer, tuned.end_ids).save_pretrained(work.part)
     work.write_card("adapter", "as trained", ADAPTER_CODE.replace("DTYPE", tuned.loaded.dtype))
     words = f"Adapter {tuned.fingerprint}; it needs its base model beside it."
     expected = Expected(
@@ -123,7 +125,6 @@ def export_adapter(work: Work) -> Written:
         work.part,
         base=str(work.place.base),
         dtype=tuned.loaded.dtype,
-        end_ids=tuned.end_ids,
         device=tuned.loaded.device,
     )
     return Written(export, expected, tuned.fingerprint)

@@ -55,7 +55,9 @@ def _model(request: dict[str, Any]) -> Any:
         base = AutoModelForCausalLM.from_pretrained(
             request["base"], dtype=request["dtype"], local_files_only=True
         )
-        return PeftModel.from_pretrained(base, folder)
+        model = PeftModel.from_pretrained(base, folder)
+        model.generation_config = GenerationConfig.from_pretrained(folder, local_files_only=True)
+        return model
     if request["gguf_file"]:
         return AutoModelForCausalLM.from_pretrained(
             folder, gguf_file=request["gguf_file"], dtype=torch.float32, local_files_only=True

@@ -37,8 +37,8 @@ class Reopened:
 class Export:
     """What the stranger's process shall open. `base` is needed by an adapter, `gguf_file` names a GGUF.
 
-    `dtype` is what an adapter's base is loaded in; `end_ids` are given where the export itself has no place for them. `gives_ids`: transformers does not know
-    how this file splits text, so the prompts are given as tokens.
+    `dtype` is what an adapter's base is loaded in; `end_ids` are given where the export itself has no place for
+    them. `gives_ids`: transformers does not know how this file splits text, so the prompts are given as tokens.
     """
 
     folder: Path

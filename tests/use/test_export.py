@@ -6,7 +6,7 @@ import threading
 import pytest
 import torch
 from peft import PeftModel
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from engine.job.channel import Desk, append, events_of
 from engine.job.commands import Cancel
@@ -128,6 +128,14 @@ def test_an_adapter_opens_with_peft_on_its_base(base, run, tmp_path, quick):
     with torch.no_grad():
         torch.testing.assert_close(theirs(ids).logits, tuned.model(ids).logits, atol=1e-4, rtol=0)
     assert events[-1].bytes < 1_000_000
+
+
+def test_an_adapter_brings_an_end_token_that_its_base_does_not_name(tmp_path, quick):
+    base = saved_model(tmp_path / "other-end", eos_token_id=1)  # the template ends a turn with token 2
+    out, lines, _ = exported(tuned_run(base, data_file(tmp_path)), tmp_path, format="adapter")
+    assert {line.title: line.passed for line in lines}["It knows when to stop"]
+    assert GenerationConfig.from_pretrained(out).eos_token_id == [2, 1]
+    assert 'GenerationConfig.from_pretrained("this-folder")' in (out / "README.md").read_text()
 
 
 @pytest.mark.parametrize("kind", ["f32", "q8_0"])
