@@ -109,6 +109,7 @@ class EngineThread(QThread):
             if self._spare is not None and hand_over(self._spare, folder):
                 watched.process, self._spare = self._spare, None
             else:
+                self._end_spare()
                 watched.process = start_worker(folder, beside_window=True)
         except OSError as error:
             advice = "Restart Tunewright; if that does not help, install it again."
@@ -136,7 +137,8 @@ class EngineThread(QThread):
         except OSError:
             has_died = True
         if has_died:  # not again and again: a task's own start will say what is wrong
-            self._spare, self._keeps_warm = None, False
+            self._end_spare()
+            self._keeps_warm = False
 
     def _look(self, watched: _Watched) -> None:
         self._children = [child for child in self._children if child.poll() is None]
@@ -190,6 +192,7 @@ class EngineThread(QThread):
         except subprocess.TimeoutExpired:  # still importing: nothing depends on it
             self._spare.kill()
             self._spare.wait()
+        self._spare = None
 
     def _let_go(self) -> None:
         """Tasks that go on without the window are nobody's children any more; without this Python warns."""

@@ -1,0 +1,69 @@
+import pytest
+
+from engine.job.events import Check, Exported, Failed, Finished, Phase
+from engine.job.tasks import read_task
+from gui.state.export import ExportState, free_target, load_snippet
+from tests.gui.windows import StillEngine, ended_run, quick_job
+
+
+@pytest.fixture
+def export(qapp):
+    state = ExportState(StillEngine())
+    state.set_run(ended_run(quick_job()))
+    return state
+
+
+def test_nothing_is_overwritten(tmp_path):
+    assert free_target(tmp_path / "model") == tmp_path / "model"
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model (2)").mkdir()
+    assert free_target(tmp_path / "model") == tmp_path / "model (3)"
+
+
+def test_a_gguf_file_keeps_its_ending(tmp_path):
+    (tmp_path / "my.model").mkdir()
+    assert free_target(tmp_path / "my.model") == tmp_path / "my.model (2)"
+
+
+def test_the_task_says_what_was_chosen(export, tmp_path):
+    export.choose(format="merged", folder=tmp_path / "out")
+    export.choose(step=8, shard_gigabytes=1.0, writes_card=False)
+    export.start()
+    task = read_task(export._task._engine.started[0] / "job.toml")
+    assert task.run == f"{export.run.folder}@8"
+    assert (task.format, task.out, task.card) == ("merged", str(tmp_path / "out"), False)
+    assert export.status == "running"
+
+
+def test_the_receipt_comes_with_the_end(export):
+    export.start()
+    engine, folder = export._task._engine, export._task.folder
+    engine.tell(folder, Phase("write", "Writing"), Check("It opens", "", True))
+    engine.tell(folder, Exported("/out", "merged", 10, 2, "abcd"), Finished("done", 2.5))
+    assert export.status == "done"
+    assert [check.title for check in export.checks] == ["It opens"]
+    assert export.seconds == 2.5
+
+
+def test_a_failed_export_can_be_started_again(export):
+    said = []
+    export.failed.connect(lambda title, advice: said.append(title))
+    export.start()
+    export._task._engine.tell(export._task.folder, Failed("The disk is full.", "Free space."))
+    assert (export.status, said) == ("failed", ["The disk is full."])
+    export.start()
+    assert export.status == "running"
+
+
+def test_cancel_forgets_the_half_made_export(export):
+    export.start()
+    export._task._engine.tell(export._task.folder, Check("It opens", "", True))
+    export.cancel()
+    assert export.status == ""
+    assert export.checks == []
+    assert type(export._task._engine.sent[-1][1]).__name__ == "Cancel"
+
+
+def test_each_format_has_its_lines_to_load_it():
+    for format, word in (("merged", "AutoTokenizer"), ("adapter", "AutoPeft"), ("gguf", "llama-cli")):
+        assert word in load_snippet(Exported("/a 'b'/c", format, 1, 1, ""))
