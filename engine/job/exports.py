@@ -1,6 +1,6 @@
 """What can be taken away from a run: the export cards."""
 
-from engine.job.cards import ExportCard
+from engine.job.cards import AdapterCard, ExportCard
 
 EXPORTS: dict[str, ExportCard] = {
     card.kind: card
@@ -33,3 +33,15 @@ EXPORTS: dict[str, ExportCard] = {
         ),
     )
 }
+
+
+def export_problem(adapter: AdapterCard, format: str) -> tuple[str, str]:
+    """Why what this adapter learned cannot leave in that format, and what can be done instead; both empty if it can."""
+    beside = "Export only what was learned; it is used beside its base model."
+    if format == "merged" and not adapter.can_merge:
+        return f"{adapter.title} stays beside the model and cannot be built into it.", beside
+    if format == "gguf" and not adapter.can_gguf:
+        return f"{adapter.title} stays beside the model, which one GGUF file has no place for.", beside
+    if format == "adapter" and adapter.saves == "model":
+        return "The whole model was trained, so there is no adapter.", "Export it as one complete model."
+    return "", ""

@@ -35,6 +35,14 @@ def shared_copy(model: Any) -> Any:  # Any: see Merged
     return copy.deepcopy(model, {id(tensor): tensor for tensor in tensors})
 
 
+def can_be_built_in(model: Any) -> bool:  # Any: PeftModel or a transformers model
+    """Whether what was learned can be a part of the weights: prompts and bottlenecks cannot."""
+    own = own_adapter(model)
+    if own is not None:
+        return own.kind == "freeze"
+    return any(isinstance(part, BaseTunerLayer) for part in model.modules())
+
+
 def built_in(model: Any, dtype: torch.dtype) -> Merged:  # Any: PeftModel or a transformers model
     """Merge into new tensors of `dtype`; `model` is used up, tensors that it shares with others stay as they are.
 
@@ -42,7 +50,10 @@ def built_in(model: Any, dtype: torch.dtype) -> Merged:  # Any: PeftModel or a t
     """
     own = own_adapter(model)
     if own is not None and own.kind == "freeze":
-        return _rounded(model, dtype)
+        # Weights that were trained themselves need no merging, only rounding, which leaves their change almost whole.
+        layers = int(own.settings["trained_layers"])
+        cast_parameters(model, dtype)
+        return Merged(model, layers, layers, 0.0)
     base: Any = model.get_base_model() if isinstance(model, PeftModel) else model
     layers = [(name, part) for name, part in base.named_modules() if isinstance(part, BaseTunerLayer)]
     if not layers:
@@ -82,13 +93,6 @@ def _layer_of(name: str) -> str:
     """The block that a matrix belongs to: "model.layers.3" of "model.layers.3.mlp.up_proj"; else itself."""
     found = re.match(r".*?\.\d+(?=\.)", name)
     return found[0] if found else name
-
-
-def _rounded(model: Any, dtype: torch.dtype) -> Merged:
-    """Weights that were trained themselves need no merging, only rounding, which leaves their change almost whole."""
-    layers = {_layer_of(name) for name, weight in model.named_parameters() if weight.requires_grad}
-    cast_parameters(model, dtype)
-    return Merged(model, len(layers), len(layers), 0.0)
 
 
 def _merge_layer(layer: Any, dtype: torch.dtype) -> tuple[bool, float, float]:

@@ -4,17 +4,20 @@ import gc
 import json
 import shutil
 
+from engine.job.adapters import ADAPTERS
 from engine.job.cards import ExportCard, find_card, resolve
 from engine.job.channel import Desk
 from engine.job.errors import JobError, ModelError
 from engine.job.events import Exported
-from engine.job.exports import EXPORTS
+from engine.job.exports import EXPORTS, export_problem
 from engine.job.tasks import ExportTask
 from engine.library.models import check_model
 from engine.models.adapters import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from engine.models.fingerprint import fingerprint
+from engine.models.own_adapter import is_own
 from engine.use.hearing import Ears
 from engine.use.making import Work, Written
+from engine.use.again import opened_again
 from engine.use.open import Opened, is_adapter, open_beside, open_place, own_dtype
 from engine.use.places import find_run_place
 from engine.use.prompts import trial_prompts, words_of
@@ -22,7 +25,7 @@ from engine.use.receipt import Expected, agreement, checks
 from engine.use.stranger import Export, Reopened, reopened
 from engine.use.target import check_target, filled, folder_size
 from engine.use.trial import Trial
-from engine.use.writing import bytes_needed, generation_settings, write_model
+from engine.use.writing import bytes_needed, write_model
 
 _NOTABLE_ROUNDING = 0.02  # of the norm of what was learned
 MERGED_CODE = """from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -30,12 +33,18 @@ MERGED_CODE = """from transformers import AutoModelForCausalLM, AutoTokenizer
 model = AutoModelForCausalLM.from_pretrained("this-folder")
 tokenizer = AutoTokenizer.from_pretrained("this-folder")"""
 ADAPTER_CODE = """from peft import PeftModel
-from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 base = AutoModelForCausalLM.from_pretrained("the-base-model", dtype="DTYPE")
 model = PeftModel.from_pretrained(base, "this-folder")
-model.generation_config = GenerationConfig.from_pretrained("this-folder")  # where an answer ends
 tokenizer = AutoTokenizer.from_pretrained("this-folder")"""
+OWN_CODE = """# PEFT has no such adapter. Tunewright opens this folder beside its base model; in a terminal:
+# tunewright compare this-folder --prompt "Hello"
+from engine.use.again import opened_again
+from engine.use.open import open_model
+
+opened = open_model("this-folder")
+model, tokenizer = opened.model, opened.tokenizer"""
 
 
 def export(task: ExportTask, desk: Desk) -> None:
@@ -48,6 +57,9 @@ def export(task: ExportTask, desk: Desk) -> None:
     place = find_run_place(task.run)
     if place.job is None or place.learned is None:
         raise ModelError(f"{task.run} has learned nothing.", "Name a run.")
+    title, advice = export_problem(ADAPTERS[place.job.adapter.kind], task.format)
+    if title:
+        raise ModelError(title, advice)
     base = check_model(place.base)
     target = check_target(task.out, bytes_needed(task.format, kind, base, place.learned))
     prompts = trial_prompts(place.job)
@@ -92,7 +104,7 @@ def export_merged(work: Work) -> Written:
 
 
 def export_adapter(work: Work) -> Written:
-    """PEFT's two files with tokenizer, end tokens and card; the base is needed beside them."""
+    """An adapter's two files with tokenizer and card; the base is needed beside them."""
     learned = work.place.learned
     if learned is None or not is_adapter(learned):
         raise ModelError("This run trained the whole model, so there is no adapter.", "Export it as merged.")
@@ -107,8 +119,8 @@ def export_adapter(work: Work) -> Written:
     (work.part / ADAPTER_CONFIG).write_text(json.dumps(config, indent=2, sort_keys=True), encoding="utf-8")
     shutil.copyfile(learned / ADAPTER_WEIGHTS, work.part / ADAPTER_WEIGHTS)
     tuned.tokenizer.save_pretrained(work.part)
-    generation_settings(tuned.model, tuned.tokenizer, tuned.end_ids).save_pretrained(work.part)
-    work.write_card("adapter", "as trained", ADAPTER_CODE.replace("DTYPE", tuned.loaded.dtype))
+    code = OWN_CODE if is_own(learned) else ADAPTER_CODE
+    work.write_card("adapter", "as trained", code.replace("DTYPE", tuned.loaded.dtype))
     words = f"Adapter {tuned.fingerprint}; it needs its base model beside it."
     expected = Expected(
         same,
@@ -119,12 +131,16 @@ def export_adapter(work: Work) -> Written:
         words,
         True,
         opens="The folder opens with its base model",
+        loaded="Loaded again from disk by Tunewright, since PEFT has no such adapter"
+        if is_own(learned)
+        else "",
         inside="What was learned is inside",
     )
     export = Export(
         work.part,
         base=str(work.place.base),
         dtype=tuned.loaded.dtype,
+        end_ids=tuned.end_ids,
         device=tuned.loaded.device,
     )
     return Written(export, expected, tuned.fingerprint)
@@ -168,6 +184,11 @@ def _receipt(work: Work, written: Written) -> Reopened:
     work.phase("checking", "Opening the export again")
     same = written.expected.same
     tell = work.progress("Trying the export", "prompts")
+    if is_own(work.part):
+        found = opened_again(work, written)
+        for line in checks(written.expected, found):
+            work.desk.tell(line)
+        return found
     found = reopened(
         written.export,
         same,

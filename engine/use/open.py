@@ -10,6 +10,8 @@ The numbers are those that the base is stored in, except that models of a few mi
 and exported in float32, as they were trained: of 12 answers of the starter model 16-bit rounding changed 3, and
 near ties in 16 bits also fall differently with another number of processor threads.
 
+An adapter that cannot be part of the weights (prompts, bottlenecks) answers beside its base, as it is exported.
+
 Columns share one base: only the matrices that an adapter changes are held twice.
 """
 
@@ -26,7 +28,7 @@ from engine.models.adapters import ADAPTER_CONFIG, load_adapter
 from engine.models.fingerprint import fingerprint
 from engine.models.generate import answer_ends
 from engine.models.load import LoadedModel, load_model, load_tokenizer
-from engine.models.merging import Merged, built_in, cast_parameters, shared_copy
+from engine.models.merging import Merged, built_in, can_be_built_in, cast_parameters, shared_copy
 from engine.models.placement import DTYPES, SMALLEST_FOR_BFLOAT16, choose_device
 from engine.models.template import open_template
 from engine.use.places import Place, find_place
@@ -87,6 +89,8 @@ def open_place(place: Place, device: str = "auto", dtype: str = "auto", bases: B
     mark = fingerprint(tuned)
     if not is_adapter(place.learned):
         cast_parameters(tuned, numbers)
+        return _opened(base, tuned, place, mark)
+    if not can_be_built_in(tuned):
         return _opened(base, tuned, place, mark)
     merged = built_in(tuned, numbers)
     return _opened(base, merged.model, place, mark, merged)

@@ -18,7 +18,7 @@ class Expected:
 
     `same`: the tuned model in the export's own numbers. `compare`: as Compare shows it; the same object where
     the numbers are the same. `is_exact` is off for coarser files, whose answers may differ a little. `opens` and
-    `inside`: titles of the first and the last line.
+    `inside`: titles of the first and the last line; `loaded`: who opened it, where that is no stranger.
     """
 
     same: Trial
@@ -31,6 +31,7 @@ class Expected:
     is_exact: bool = True
     opens: str = "The folder opens by itself"
     inside: str = "What was learned is built in"
+    loaded: str = ""
 
 
 def checks(expected: Expected, found: Reopened) -> Iterator[Check]:
@@ -39,7 +40,8 @@ def checks(expected: Expected, found: Reopened) -> Iterator[Check]:
         yield Check(title=expected.opens, detail=found.problem, passed=False)
         return
     size = f"{found.parameters / 1e6:.1f}" if found.parameters < 1e7 else f"{found.parameters / 1e6:,.0f}"
-    detail = f"Loaded again from disk without this app's files: {size} million parameters."
+    how = expected.loaded or "Loaded again from disk without this app's files"
+    detail = f"{how}: {size} million parameters."
     yield Check(title=expected.opens, detail=detail, passed=True)
     yield same_answers(expected, found.trial)
     yield _template(expected, found)

@@ -58,7 +58,9 @@ class ExportChoice(Card):
         self.types_row.setVisible(len(types) > 1)
         self.shard_row.setVisible(export.format == "merged")
         self.card_row.setVisible(export.format != "gguf")
+        self.formats.set_value(export.format)
         for kind in EXPORTS:
+            self.formats.choice(kind).set_blocked(export.problem(kind))
             kind_types = list(EXPORTS[kind].types)
             sizes = [export.size(kind, name) for name in kind_types]
             known = [size for size in sizes if size]

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
+from engine.job.adapters import ADAPTERS
 from engine.job.errors import EngineError
 from engine.job.events import Check, Event, Exported, Failed, Finished, Lost, Phase, Progress
-from engine.job.exports import EXPORTS
+from engine.job.exports import EXPORTS, export_problem
 from engine.job.tasks import ExportTask
 from engine.library.devices import SMALLEST_FOR_BFLOAT16
 from engine.library.folders import models_folder
@@ -64,6 +65,9 @@ class ExportState(QObject):
                 self.model = describe(locate_model(self.run.job.model.source, self.run.job.model.revision))
             except EngineError as error:
                 self.failed.emit(error.title, error.advice)
+        if self.problem(self.format):
+            self.format = next(kind for kind in EXPORTS if not self.problem(kind))
+            self.type = next(iter(EXPORTS[self.format].types))
         self.folder = models_folder() / slug(self.run.name)
         self._clear_result()
         self.changed.emit()
@@ -75,6 +79,12 @@ class ExportState(QObject):
         if "format" in changes:
             self.type = next(iter(EXPORTS[self.format].types))
         self.changed.emit()
+
+    def problem(self, format: str) -> str:
+        """Why the run's result cannot leave in that format; empty when it can."""
+        if self.run is None or self.run.job is None:
+            return ""
+        return export_problem(ADAPTERS[self.run.job.adapter.kind], format)[0]
 
     def size(self, format: str, type: str) -> int | None:
         """Bytes of an export, estimated from the parameters; None when the model is not known."""
