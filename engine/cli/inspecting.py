@@ -9,19 +9,23 @@ from engine.cli.follow import End, begin, work_through
 from engine.cli.output import Output, clean
 from engine.cli.progress import EventPrinter
 from engine.cli.verb import Verb
+from engine.data.dataset import open_rows
 from engine.job.codec import to_plain
 from engine.job.commands import Cancel, Show
-from engine.job.errors import DataError, JobError
+from engine.job.errors import JobError
 from engine.job.events import Inspected, RowsShown, RowView, Token
-from engine.job.job import Job
+from engine.job.job import Job, with_kind
+from engine.job.methods import METHODS
 from engine.job.sections import DataSource, ModelSection
 from engine.job.tasks import InspectTask
 from engine.library.models import check_model, locate_model
 from engine.library.runs import create_task
+from engine.models.tally import row_words
 
 _COLOURS = {"prompt": "\x1b[2m", "trained": "\x1b[32m", "rejected": "\x1b[31m", "cut": "\x1b[9;2m"}
 _NAMES = {"prompt": "given", "trained": "learned", "rejected": "rejected", "cut": "cut off"}
 _END = "\x1b[0m"
+_HEAD = 200
 
 
 def _inspect(options: Namespace, output: Output) -> int:
@@ -29,7 +33,7 @@ def _inspect(options: Namespace, output: Output) -> int:
     inspected, rows, end = _look(job, options.rows, output)
     output.result(
         {"status": end.status, "error": end.sentence or None}
-        | ({**to_plain(inspected), "shown": [to_plain(row) for row in rows]} if inspected else {})
+        | ({**summary(inspected), "shown": [shown(row) for row in rows]} if inspected else {})
     )
     if inspected is not None:
         _report(inspected, rows, output)
@@ -38,16 +42,50 @@ def _inspect(options: Namespace, output: Output) -> int:
     return end.exit_code
 
 
+def summary(inspected: Inspected) -> dict[str, object]:
+    """All that is known of the data, as plain values; lists of single lengths are left to the percentiles."""
+    values = dict(to_plain(inspected))
+    for name in ("lengths", "lengths_rejected"):
+        del values[name]
+    return values
+
+
+def shown(row: RowView) -> dict[str, object]:
+    """A row as plain values: every token's id, whether it is learned, and the text of each stretch of one kind.
+
+    The rejected side of a pair stands under the same names below "rejected". Cut tokens are in "segments" alone.
+    """
+    values = dict(to_plain(row))
+    values |= _side(row.tokens, "trained")
+    values["rejected"] = (
+        {"tokens": values["rejected"], **_side(row.rejected, "rejected")} if row.rejected else None
+    )
+    return values
+
+
+def _side(tokens: Sequence[Token], learned: str) -> dict[str, object]:
+    kept = [token for token in tokens if token.kind != "cut"]
+    segments = [{"kind": kind, "text": text} for kind, text in _stretches(tokens)]
+    return {
+        "ids": [token.id for token in kept],
+        "trained": [token.kind == learned for token in kept],
+        "segments": segments,
+        "text": [segment["text"] for segment in segments],
+    }
+
+
 def _asked_draft(options: Namespace) -> Job:
     """A draft job of the data and model that the options name; raises an InputError for either."""
     if options.rows < 0:
         raise JobError(f"--rows is {options.rows}.", "Give a number from 0 up.")
     draft = Job(data=(DataSource(path=options.data),), model=ModelSection(source=options.model))
     job = with_assignments(draft, options.assignments)
-    if not Path(job.data[0].path).exists():
-        raise DataError(f"{options.data} does not exist.", "Check the path.")
     check_model(locate_model(job.model.source, job.model.revision))
-    return job
+    if any(text.startswith("method.kind") for text in options.assignments):
+        return job
+    kind = open_rows(job.data, section=job.rows, head=_HEAD).rows_kind
+    fitting = next((card.kind for card in METHODS.values() if card.rows == kind), job.method.kind)
+    return with_kind(job, "method", fitting)
 
 
 def _look(job: Job, count: int, output: Output) -> tuple[Inspected | None, Sequence[RowView], End]:
@@ -76,10 +114,17 @@ def _report(inspected: Inspected, rows: Sequence[RowView], output: Output) -> No
         ("Template", inspected.template),
         ("Tokens", f"{lengths}; {inspected.trained_share:.0%} of them learned"),
         ("End of turn", ", ".join(inspected.end_tokens) or "none"),
-        ("Cut", f"{inspected.cut} rows"),
+        ("Too long", f"{inspected.too_long} rows; {inspected.cut} are cut, {inspected.divided} divided"),
         ("Duplicates", inspected.duplicates),
     ]
-    facts += [("Skipped", f"{count} rows: {why}") for why, count in inspected.skipped.items()]
+    if any(inspected.labels):
+        facts.append(("Labels", "{} bad, {} good".format(*inspected.labels)))
+    facts += [
+        ("Skipped", f"{count} rows: {why} ({row_words(inspected.skipped_rows[why])})")
+        for why, count in inspected.skipped.items()
+    ]
+    if inspected.refusal:
+        facts.append(("Cannot start", inspected.refusal))
     facts += [("Note", remark) for remark in inspected.remarks]
     output.facts(facts)
     if rows:
@@ -102,13 +147,18 @@ def _print_row(row: RowView, output: Output) -> None:
 
 def coloured(tokens: Sequence[Token], output: Output) -> str:
     """The tokens as text; their kind shows as a colour, without colours as «learned» and ‹rejected› marks."""
+    return "".join(_stretch(text, kind, output) for kind, text in _stretches(tokens))
+
+
+def _stretches(tokens: Sequence[Token]) -> list[tuple[str, str]]:
+    """Kind and text of neighbours of one kind."""
     parts: list[tuple[str, str]] = []
     for token in tokens:
         if parts and parts[-1][0] == token.kind:
             parts[-1] = (token.kind, parts[-1][1] + token.text)
         else:
             parts.append((token.kind, token.text))
-    return "".join(_stretch(text, kind, output) for kind, text in parts)
+    return parts
 
 
 def _stretch(text: str, kind: str, output: Output) -> str:
@@ -120,7 +170,9 @@ def _stretch(text: str, kind: str, output: Output) -> str:
 
 
 def _inspect_options(parser: ArgumentParser) -> None:
-    parser.add_argument("data", metavar="DATA", help="a file of examples")
+    parser.add_argument(
+        "data", metavar="DATA", help="a file or folder of examples, or a hub dataset (org/name)"
+    )
     parser.add_argument(
         "--model", default="starter", help="whose tokens are shown: a folder or hub id (starter)"
     )

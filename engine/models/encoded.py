@@ -1,6 +1,6 @@
 """What a row is to the model: ids, and which of them are learned. Plain data; engine.models.template makes it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 TOO_LONG = "too long"
 ANSWER_TOO_LONG = "the answer alone is too long"
@@ -37,10 +37,11 @@ class EncodedPair:
 
 @dataclass(frozen=True)
 class Refused:
-    """A row that cannot be encoded, and why."""
+    """A row that cannot be encoded, and why; its sides' `lengths` in tokens where that is what is wrong."""
 
     number: int
     reason: str
+    lengths: tuple[int, ...] = field(default=(), compare=False)
 
 
 Result = Encoded | EncodedPair | Refused

@@ -1,6 +1,6 @@
 """Rows to token ids with which of them are learned, and what is cut. Batches to train on live in engine.train."""
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +10,7 @@ from engine.job.errors import DataError
 from engine.models.cutting import Cut, cuts, droppable, pieces
 from engine.models.encoded import ANSWER_TOO_LONG, TOO_LONG, Encoded, EncodedPair, Refused, Result
 from engine.models.rendering import Writer
-from engine.models.tokens import Passage, Span
+from engine.models.tokens import Passage, Span, Tokens
 
 
 @dataclass(frozen=True)
@@ -105,13 +105,11 @@ class Encoder:
 
     def _tokenised(self, drafts: Sequence[_Draft]) -> list[_Sequence]:
         tokens = self.writer.tokens.encode([draft.passage for draft in drafts])
-        return [
-            self._sequence(draft, found.ids, found.spans) for draft, found in zip(drafts, tokens, strict=True)
-        ]
+        return [self._sequence(draft, found) for draft, found in zip(drafts, tokens, strict=True)]
 
-    def _sequence(self, draft: _Draft, ids: list[int], spans: list[Span]) -> _Sequence:
-        trained = _overlapping(spans, draft.learned)
-        answer = next((i for i, (_, end) in enumerate(spans) if end > draft.answer), len(ids))
+    def _sequence(self, draft: _Draft, tokens: Tokens) -> _Sequence:
+        ids, trained = tokens.ids, _learned(tokens, draft)
+        answer = tokens.ending_after(draft.answer)
         while len(ids) > 1 and ids[0] == ids[1] == self.bos and self.bos is not None:
             ids, trained, answer = ids[1:], trained[1:], answer - 1
         if trained:
@@ -124,10 +122,10 @@ class Encoder:
         lengths = [len(sequence.ids) for sequence in sequences]
         if self.limit is not None and max(lengths) > self.limit:
             if self.too_long == "drop":
-                return [Refused(row.number, TOO_LONG)]
+                return [Refused(row.number, TOO_LONG, tuple(lengths))]
             fitted = self._fitted(row, sequences, self.limit)
             if fitted is None:
-                return [Refused(row.number, ANSWER_TOO_LONG)]
+                return [Refused(row.number, ANSWER_TOO_LONG, tuple(lengths))]
             sequences = fitted
         label = row.label if isinstance(row, Feedback) else None
         encoded = [
@@ -143,7 +141,7 @@ class Encoder:
         if self.limit is None or len(whole.ids) <= self.limit:
             return [Encoded(number, whole.ids, whole.trained, 0, whole.controls)]
         if self.too_long == "drop":
-            return [Refused(number, TOO_LONG)]
+            return [Refused(number, TOO_LONG, (len(whole.ids),))]
         stretches = pieces(len(whole.ids), self.limit)
         return [
             Encoded(
@@ -217,12 +215,13 @@ def _shared(sequences: Sequence[_Sequence]) -> int:
     return next((at for at, (a, b) in enumerate(pairs) if a != b), most)
 
 
-def _overlapping(spans: Sequence[Span], learned: Sequence[Span]) -> list[bool]:
-    """For each token whether it holds a character of a learned span; both are in order."""
-    trained = [False] * len(spans)
-    for start, end in learned:
-        first = bisect_right(spans, start, key=lambda span: max(span[1], span[0] + 1))
-        last = bisect_left(spans, end, key=lambda span: span[0])
+def _learned(tokens: Tokens, draft: _Draft) -> list[bool]:
+    """For each token whether it holds a character of a learned span."""
+    whole = len(draft.passage.text)
+    trained = [False] * len(tokens.ids)
+    for start, end in draft.learned:
+        first = tokens.ending_after(start)
+        last = tokens.starting_from(end) if end < whole else len(trained)
         trained[first:last] = [True] * (last - first)
     return trained
 

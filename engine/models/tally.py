@@ -28,6 +28,8 @@ class Tally:
         if isinstance(result, Refused):
             self.rows += 1
             self._refuse(result.number, result.reason)
+            for length, lengths in zip(result.lengths, (self.lengths, self.lengths_rejected), strict=False):
+                lengths.append(length)
             return False
         sides = (result.chosen, result.rejected) if isinstance(result, EncodedPair) else (result,)
         for side, lengths in zip(sides, (self.lengths, self.lengths_rejected), strict=False):

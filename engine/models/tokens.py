@@ -1,6 +1,7 @@
 """Text to token ids with their places in the text, where some passages must stay text whatever they look like."""
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,12 +22,40 @@ class Passage:
     literal: tuple[Span, ...] = ()
 
 
-@dataclass(frozen=True)
 class Tokens:
-    """Ids and, for each, the characters that it stands for."""
+    """Ids, and which characters each stands for.
 
-    ids: list[int]
-    spans: list[Span]
+    The tokenizer is asked only where an answer begins or ends: a list of all places takes half as long as the
+    tokenising itself.
+    """
+
+    def __init__(self, ids: list[int], spans: list[Span] | None, encoding: Any = None) -> None:
+        # Any: tokenizers' Encoding is not typed
+        self.ids = ids
+        self._spans, self._encoding = spans, encoding
+
+    @property
+    def spans(self) -> list[Span]:
+        """For each id the characters that it stands for."""
+        if self._spans is None:
+            self._spans = list(self._encoding.offsets)
+        return self._spans
+
+    def ending_after(self, at: int) -> int:
+        """The first token that holds character `at` or stands after it."""
+        found = None if self._spans is not None else self._encoding.char_to_token(at)
+        if found is not None:
+            return int(found)
+        return bisect_right(self.spans, at, key=lambda span: max(span[1], span[0] + 1))
+
+    def starting_from(self, at: int) -> int:
+        """The first token that begins at character `at` or after it."""
+        found = None if self._spans is not None else self._encoding.char_to_token(at)
+        if found is None:
+            return bisect_left(self.spans, at, key=lambda span: span[0])
+        while found < len(self.ids) and self._encoding.token_to_chars(found)[0] < at:
+            found += 1  # it began before; so do others that share a character with it
+        return int(found)
 
 
 class TextTokens:
@@ -99,7 +128,7 @@ def _bare(tokenizer: Tokenizer) -> Tokenizer:
 
 
 def _tokens(encoding: Any) -> Tokens:  # Any: tokenizers' Encoding is not typed
-    return Tokens(list(encoding.ids), list(encoding.offsets))
+    return Tokens(list(encoding.ids), None, encoding)
 
 
 def _any_of(tokens: dict[str, Any]) -> re.Pattern[str] | None:  # Any: AddedToken or None

@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from engine.data.folders import files_of
 from engine.job.channel import Desk
 from engine.job.commands import Cancel, Command, Show
 from engine.job.errors import ModelError, StoppedError
@@ -21,19 +22,22 @@ IDLE_SECONDS = 3600.0
 _LOOK_SECONDS = 0.05
 _TELL_SECONDS = 0.5
 _BATCH = 512
+_SMALL_BYTES = 2_000_000  # read whole before anything is told
+_HEAD = 200
 
 
 def inspect(task: InspectTask, desk: Desk, idle_seconds: float = IDLE_SECONDS) -> None:
     """Tell `Inspected` when the file is read and again when every row is tokenised; answer `Show` commands.
+
+    Of large files the first rows are told and shown before all is read.
 
     Rows without tokens are shown from the beginning on, those with tokens as soon as the model's tokenizer is
     there; where the model cannot be had, the rows are shown without and a remark says why. `Cancel` ends the
     task, as does its folder's end or `idle_seconds` without a command. Raises EngineError for unusable data.
     """
     desk.tell(Phase(name="rows", title="Reading the rows"))
-    inspection = Inspection(task.job)
-    desk.tell(inspection.summary(is_complete=False))
-    clerk = _Clerk(inspection, desk)
+    clerk = _Clerk(desk)
+    inspection = _read(task.job, clerk, desk)
     clerk.serve()
     desk.tell(Phase(name="model", title="Loading the tokenizer"))
     _tokenise(inspection, clerk, desk)
@@ -72,6 +76,31 @@ def _row_tokens(inspection: Inspection) -> "RowTokens | None":
     return inspection.tokens
 
 
+def _read(job: Job, clerk: "_Clerk", desk: Desk) -> Inspection:
+    """All rows read; questions are answered from the first ones meanwhile."""
+    if _bytes(job) > _SMALL_BYTES:
+        clerk.inspection = Inspection(job, head=_HEAD)
+        desk.tell(clerk.inspection.summary(is_complete=False))
+        clerk.serve()
+    told = time.monotonic()
+
+    def heard(rows: int) -> None:
+        nonlocal told
+        clerk.serve()
+        clerk.stop_when_cancelled()
+        if time.monotonic() - told > _TELL_SECONDS:
+            told = time.monotonic()
+            desk.tell(Progress("Reading the rows", rows, None, "rows"))
+
+    clerk.inspection = Inspection(job, heard=heard)
+    desk.tell(clerk.inspection.summary(is_complete=False))
+    return clerk.inspection
+
+
+def _bytes(job: Job) -> int:
+    return sum(path.stat().st_size for source in job.data for path in files_of(source) if path.is_file())
+
+
 def _tokenise(inspection: Inspection, clerk: "_Clerk", desk: Desk) -> None:
     tokens = _row_tokens(inspection)
     if tokens is None:
@@ -81,8 +110,7 @@ def _tokenise(inspection: Inspection, clerk: "_Clerk", desk: Desk) -> None:
     for start in range(0, len(rows), _BATCH):
         inspection.count(tokens.encode(rows[start : start + _BATCH]))
         clerk.serve(all_of_it=True)
-        if clerk.is_cancelled:
-            raise StoppedError("Cancelled.")
+        clerk.stop_when_cancelled()
         if time.monotonic() - told > _TELL_SECONDS:
             told = time.monotonic()
             desk.tell(Progress("Counting tokens", min(start + _BATCH, len(rows)), len(rows), "rows"))
@@ -91,8 +119,9 @@ def _tokenise(inspection: Inspection, clerk: "_Clerk", desk: Desk) -> None:
 class _Clerk:
     """Takes in commands and shows the rows they ask for."""
 
-    def __init__(self, inspection: Inspection, desk: Desk) -> None:
-        self._inspection, self._desk = inspection, desk
+    def __init__(self, desk: Desk) -> None:
+        self.inspection: Inspection | None = None
+        self._desk = desk
         self._waiting: list[Show] = []
         self.is_cancelled = False
         self.heard = time.monotonic()
@@ -100,11 +129,18 @@ class _Clerk:
     def serve(self, all_of_it: bool = False) -> None:
         """Answer what was asked; questions for tokens wait unless `all_of_it`."""
         self._listen(self._desk.heard())
+        if self.inspection is None:
+            return
         now = [show for show in self._waiting if all_of_it or not show.with_tokens]
         self._waiting = [show for show in self._waiting if show not in now]
         for show in now:
-            rows, total = self._inspection.show(show.start, show.count, show.with_tokens, show.search)
+            rows, total = self.inspection.show(show.start, show.count, show.with_tokens, show.search)
             self._desk.tell(RowsShown(show.start, rows, total))
+
+    def stop_when_cancelled(self) -> None:
+        """Raise StoppedError once the task was cancelled."""
+        if self.is_cancelled:
+            raise StoppedError("Cancelled.")
 
     def _listen(self, commands: Sequence[Command]) -> None:
         for command in commands:

@@ -192,6 +192,54 @@ def test_the_task_tells_the_file_first_then_the_tokens_and_answers_questions(rep
     assert [row.number for row in last.rows] == [20]
 
 
+def test_the_first_rows_of_a_large_file_are_shown_before_all_is_read(tmp_path, tiny_model, monkeypatch):
+    path, folder = tmp_path / "large.jsonl", tmp_path / "task"
+    folder.mkdir()
+    rows = [{"prompt": f"How are you {n}?", "completion": "Well " * 30} for n in range(1000)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    monkeypatch.setattr("engine.use.inspect._SMALL_BYTES", 1000)
+    append(folder, Show(start=0, count=3))
+    inspect(InspectTask(draft(path, tiny_model)), Desk(folder), idle_seconds=0.0)
+    events = events_of(folder)
+    told = [e for e in events if isinstance(e, Inspected)]
+    assert [(e.is_first_look, e.is_complete, e.rows) for e in told] == [
+        (True, False, 200),
+        (False, False, 1000),
+        (False, True, 1000),
+    ]
+    [shown] = (e for e in events if isinstance(e, RowsShown))
+    assert [row.number for row in shown.rows] == [1, 2, 3]
+    assert events.index(told[0]) < events.index(shown) < events.index(told[1])
+
+
+def test_start_is_refused_beforehand_with_row_numbers(replies, tiny_model):
+    found, _ = inspect_once(draft(replies, tiny_model, max_tokens=8, too_long="drop"))
+    assert found.refusal.startswith(
+        "0 of 19 rows fit 8 tokens with something to learn (rows 1, 2, 3, 4, 6 and"
+    )
+    assert found.skipped["too long"] == found.too_long == 19
+    assert inspect_once(draft(replies, tiny_model))[0].refusal == ""
+
+
+def test_feedback_of_one_kind_is_remarked_on(tmp_path, tiny_model):
+    path = tmp_path / "votes.jsonl"
+    votes = [{"prompt": f"q{n}", "completion": "a", "label": True} for n in range(4)]
+    path.write_text("".join(json.dumps(vote) + "\n" for vote in votes))
+    found, (row, *_) = inspect_once(draft(path, tiny_model))
+    assert (found.rows_kind, found.labels, row.label) == ("feedback", (0, 4), True)
+    assert any("All answers are labelled good" in remark for remark in found.remarks)
+
+
+def test_a_bad_line_is_shown_where_it_stands(replies, tiny_model):
+    lines = replies.read_text("utf-8").splitlines()
+    replies.write_text("\n".join([lines[0], "{broken", *lines[1:]]), "utf-8")
+    found, rows = inspect_once(draft(replies, tiny_model, malformed="skip"), 1, 1)
+    assert (rows[0].file, rows[0].line, rows[0].cells) == ("replies.jsonl", 2, {})
+    assert "Line 2 of 'replies.jsonl' is not valid JSON at column 2" in rows[0].problem
+    assert found.skipped_rows["malformed line"] == (2,)
+    assert "column 2" in found.details["2"]
+
+
 def test_cancel_while_tokens_are_counted_stops_the_task(replies, tiny_model, tmp_path):
     append(tmp_path, Cancel())
     with pytest.raises(StoppedError):
