@@ -6,6 +6,7 @@ A new method is one settings dataclass, one card, and one function that the card
 from dataclasses import dataclass
 
 from engine.job.cards import Family, MethodCard, Paper
+from engine.job.feedback_methods import FEEDBACK_METHODS, BcoSettings, KtoSettings
 from engine.job.method_fields import LOSS
 from engine.job.preference_methods import PREFERENCE_METHODS
 from engine.job.preference_settings import DpoReferenceFreeSettings, DpoSettings
@@ -14,8 +15,10 @@ from engine.job.settings import setting
 __all__ = [
     "FAMILIES",
     "METHODS",
+    "BcoSettings",
     "DpoReferenceFreeSettings",
     "DpoSettings",
+    "KtoSettings",
     "PretrainSettings",
     "SftSettings",
 ]
@@ -68,6 +71,12 @@ FAMILIES: dict[str, Family] = {
             "Learns which of two answers is the better one.",
         ),
         Family(
+            "feedback",
+            "Learn from thumbs",
+            "Feedback",
+            "Learns from answers that were called good or bad.",
+        ),
+        Family(
             "pretraining", "Read plain text", "Continued pretraining", "Learns the language of your texts."
         ),
     )
@@ -91,6 +100,7 @@ METHODS: dict[str, MethodCard] = {
             paper=Paper("Wei et al. 2022 (FLAN)", "https://arxiv.org/abs/2109.01652"),
         ),
         *PREFERENCE_METHODS,
+        *FEEDBACK_METHODS,
         MethodCard(
             kind="pretrain",
             family="pretraining",

@@ -5,13 +5,24 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from engine.job.channel import RECORD_FILE
 from engine.job.errors import ModelError
 from engine.job.sections import STARTER
 from engine.library.architectures import SUPPORTED
 from engine.library.folders import hub_cache, starter_folder
 from engine.library.model_folder import ADAPTER_CONFIG, CONFIG, ModelInfo, check_model, describe
 
-__all__ = ["SUPPORTED", "ModelInfo", "check_model", "describe", "find_models", "is_hub_id", "locate_model"]
+__all__ = [
+    "SUPPORTED",
+    "ModelInfo",
+    "check_model",
+    "describe",
+    "find_models",
+    "find_plain",
+    "is_hub_id",
+    "locate_model",
+    "missing_model",
+]
 
 _DEPTH = 3
 _MOST_FOLDERS = 3000
@@ -29,25 +40,43 @@ def find_models(folders: Iterable[Path]) -> list[ModelInfo]:
 
 
 def locate_model(source: str, revision: str | None = None) -> Path:
-    """The folder that a job's `model.source` means; raises ModelError saying how to get what is not here."""
+    """The folder that a job's `model.source` means; of a run, the base that it was made of.
+
+    Raises ModelError saying how to get what is not here.
+    """
+    found = find_plain(source, revision)
+    if found is not None:
+        return found
+    from engine.library.lineage import lineage, named_run  # which need this module in turn
+
+    if named_run(source) is not None:
+        return lineage(source).folder
+    raise missing_model(source, revision)
+
+
+def find_plain(source: str, revision: str | None = None) -> Path | None:
+    """The folder of 'starter', of a path that is not a run, or of a downloaded hub model; None when there is none."""
     if source == STARTER:
         return starter_folder()
     text = source.strip()
     if not text or "\0" in text:
-        raise ModelError("No model was named.", "Give 'starter', a folder, or a Hugging Face id.")
+        raise ModelError("No model was named.", "Give 'starter', a folder, a run, or a Hugging Face id.")
     path = Path(text).expanduser()
     if path.exists():
-        return path.absolute()
+        return None if (path / RECORD_FILE).is_file() else path.absolute()
+    return _snapshot(text, revision or "main") if is_hub_id(text) else None
+
+
+def missing_model(source: str, revision: str | None = None) -> ModelError:
+    """The error for a name that means no model on this computer."""
+    text = source.strip()
     if not is_hub_id(text):
-        raise ModelError(f"The model folder {path} does not exist.", "Check the path.")
-    snapshot = _snapshot(text, revision or "main")
-    if snapshot is None:
-        version = f" in version '{revision}'" if revision else ""
-        raise ModelError(
-            f"The model '{text}' is not on this computer{version}.",
-            f"Download it first: 'models download {text}', or the Hugging Face tab of the Model page.",
-        )
-    return snapshot
+        return ModelError(f"The model folder {Path(text).expanduser()} does not exist.", "Check the path.")
+    version = f" in version '{revision}'" if revision else ""
+    return ModelError(
+        f"The model '{text}' is not on this computer{version}.",
+        f"Download it first: 'models download {text}', or the Hugging Face tab of the Model page.",
+    )
 
 
 def is_hub_id(text: str) -> bool:

@@ -18,6 +18,7 @@ from engine.job.record import RunRecord, read_record, update_record, write_recor
 from engine.job.tasks import ExportTask, Task, task_kind, write_task
 from engine.library.alive import is_alive, settle
 from engine.library.folders import runs_folder, tasks_folder, trash_folder
+from engine.library.models import find_plain
 from engine.library.naming import fresh_folder, move_to_free, slug
 
 _TASK_DAYS = 3
@@ -36,19 +37,39 @@ class RunInfo:
 def create_run(job: Job, runs: Path | None = None, parent: str | None = None) -> Path:
     """Make the folder of a new run with its job.toml and run.json. `parent` is the folder it continues from.
 
-    Raises FolderError when the store cannot be written.
+    A job whose model is another run has that run as its parent, named by its folder from then on. Raises FolderError when the store cannot be written.
     """
     store = runs or runs_folder()
+    job, parent = _with_parent(job, parent, store)
     name = _unused_name(_job_name(job), store)
     record = RunRecord(
         name=name,
-        model=Path(job.model.source).name or job.model.source,
+        model=_model_words(job.model.source),
         data=", ".join(Path(source.path).name for source in job.data),
         method=_method_words(job),
         parent=parent,
     )
     folder = fresh_folder(store, f"{time.strftime('%Y-%m-%d')}-{slug(_job_name(job))}")
     return _filled(folder, dataclasses.replace(job, name=name), record)
+
+
+def _with_parent(job: Job, parent: str | None, store: Path) -> tuple[Job, str | None]:
+    if find_plain(job.model.source, job.model.revision) is not None:
+        return job, parent
+    name, step = split_step(job.model.source)
+    try:
+        run = find_run(name, store)
+    except FolderError:
+        return job, parent
+    source = str(run) if step is None else f"{run}@{step}"
+    model = dataclasses.replace(job.model, source=source, revision=None)
+    return dataclasses.replace(job, model=model), parent or str(run)
+
+
+def _model_words(source: str) -> str:
+    """A short name for a list: that of a folder or hub model, or of the run that was begun from."""
+    path = Path(split_step(source)[0]).expanduser()
+    return _record_of(path).name if _is_run(path) else Path(source).name or source
 
 
 def create_task(task: Task, title: str) -> Path:

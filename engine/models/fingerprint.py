@@ -8,7 +8,13 @@ _SAMPLES = 65_536  # of each tensor: training changes nearly all of a tensor, so
 
 
 def fingerprint(model: torch.nn.Module) -> str:
-    """Eight hex digits over names, shapes and values of all parameters, adapters included ("9c41 e7b0").
+    """Eight hex digits over names, shapes and values of all parameters, adapters included ("9c41 e7b0")."""
+    text = weights_digest(model)
+    return f"{text[:4]} {text[4:8]}"
+
+
+def weights_digest(model: torch.nn.Module) -> str:
+    """64 hex digits over names, shapes and values of all parameters.
 
     Large tensors are sampled evenly, so that it takes no time beside loading them.
     """
@@ -18,5 +24,4 @@ def fingerprint(model: torch.nn.Module) -> str:
         flat = weight.detach().flatten()
         picked = flat[:: max(1, flat.numel() // _SAMPLES)].float().cpu()
         digest.update(picked.numpy().tobytes())
-    text = digest.hexdigest()
-    return f"{text[:4]} {text[4:8]}"
+    return digest.hexdigest()

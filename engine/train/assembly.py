@@ -10,13 +10,19 @@ import torch
 from engine.job.adapters import ADAPTERS
 from engine.job.cards import resolve
 from engine.job.channel import Desk
+from engine.job.errors import ModelError
 from engine.job.job import Job
+from engine.job.method_fields import START
 from engine.library.devices import Machine
-from engine.models.adapters import name_base, trained_parameters
+from engine.library.lineage import Lineage
+from engine.models.adapters import load_adapter, name_base, trained_parameters
+from engine.models.fingerprint import weights_digest
 from engine.models.generate import answer_ends
 from engine.models.load import LoadedModel
 from engine.models.lora import rate_factor
 from engine.models.placement import DTYPES
+from engine.models.prompts import is_written
+from engine.train.anchoring import open_reference
 from engine.train.batches import Example, Order
 from engine.train.between import Between, Rhythm
 from engine.train.forward import Policy
@@ -28,6 +34,7 @@ from engine.train.optimizer import Optimizer
 from engine.train.reference import Reference
 from engine.train.rows import PreparedRows
 from engine.train.saving import Facts, Keeper
+from engine.train.signs import Signs
 from engine.train.state import State
 
 _LOOKS = 8  # checks and samples of a run, where nothing else was asked for
@@ -44,19 +51,25 @@ class Assembly:
     facts: Facts
 
 
-def assemble(job: Job, loaded: LoadedModel, rows: PreparedRows, machine: Machine, desk: Desk) -> Assembly:
+def assemble(
+    job: Job, loaded: LoadedModel, lineage: Lineage, rows: PreparedRows, machine: Machine, desk: Desk
+) -> Assembly:
     """Build everything that trains `loaded`, whose model is changed: it gets the job's adapter.
 
-    `machine` is how it stood before the model was loaded, as the estimate wants it.
+    `lineage` is what `loaded` was made of; `machine` is how it stood before the model was loaded, as the estimate wants it.
     """
     torch.manual_seed(job.train.seed)
-    model = trainable_model(job, loaded)
-    policy = Policy(model, loaded.device, _autocast(model, loaded))
+    digest = weights_digest(loaded.model) if job.method_card.needs_reference else ""
+    model = trainable_model(job, loaded, lineage)
+    if lineage.start is not None and digest:
+        digest = weights_digest(model)
+    noise = getattr(job.method.settings, "neftune", 0.0)
+    policy = Policy(model, loaded.device, _autocast(model, loaded), noise)
     order = order_of(job, len(rows.train))
     rows_at_a_time = RowsAtATime(first_rows_at_a_time(job, loaded.info, rows.train, machine), desk)
-    reference = Reference(policy, rows.count) if job.method_card.needs_reference else None
-    objective = objective_of(job, policy, reference)
+    reference = open_reference(job, policy, loaded, 2 * rows.count, digest, lineage.start is None)
     state = State(order.updates, job.train.learning_rate)
+    objective = objective_of(job, policy, reference, state.memory)
     optimizer = Optimizer(
         trained_parameters(model), job.train, lambda name: rate_factor(name, job.adapter.settings)
     )
@@ -82,15 +95,23 @@ def assemble(job: Job, loaded: LoadedModel, rows: PreparedRows, machine: Machine
         sampler=_sampler(job, model, loaded, rows, desk),
         keeper=keeper,
         gauge=MemoryGauge(loaded.device),
+        signs=Signs(job.method_card, desk, starts_equal(job)),
         desk=desk,
     )
     return Assembly(training, between, keeper, reference, facts)
 
 
-def trainable_model(job: Job, loaded: LoadedModel) -> Any:  # Any: PeftModel or a transformers model
-    """The model with the job's adapter, or with its own weights free."""
+def trainable_model(
+    job: Job, loaded: LoadedModel, lineage: Lineage
+) -> Any:  # Any: PeftModel or a transformers model
+    """The model with the job's adapter, a new one or the earlier run's, or with its own weights free."""
     model = resolve(ADAPTERS[job.adapter.kind].code)(loaded.model, job.adapter.settings)
-    name_base(model, job.model.source)
+    name_base(model, job.model.source if lineage.beneath else lineage.source)
+    if lineage.start is not None:
+        if is_written(model):
+            title = "What wrote the earlier run's learned positions was not kept, so they cannot learn on."
+            raise ModelError(title, "Begin from the plain model, or choose prompt tuning.")
+        load_adapter(model, lineage.start)
     if job.train.checkpointing:
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     return model
@@ -125,6 +146,12 @@ def facts_of(rows: PreparedRows, loaded: LoadedModel) -> Facts:
         "dtype": loaded.dtype,
         "threads": torch.get_num_threads(),
     }
+
+
+def starts_equal(job: Job) -> bool:
+    """Whether model and reference give the same numbers before the first update."""
+    settings, adapter = job.method.settings, ADAPTERS[job.adapter.kind]
+    return job.method_card.needs_reference and settings.reference == START and adapter.starts_at_base
 
 
 def _autocast(model: Any, loaded: LoadedModel) -> torch.dtype | None:  # Any: see trainable_model

@@ -1,5 +1,7 @@
 """Which rows an update sees, and rows as padded tensors."""
 
+import hashlib
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,17 +16,27 @@ from engine.models.template import Encoded
 class Example:
     """One tokenised row: one answer, or the chosen and the rejected one.
 
-    `index` is its place among all examples of the run, `number` its row number in the data.
+    `index` is its place among all examples of the run, `number` its row number in the data. `mismatched` is a
+    row of feedback with another row's answer, an example in its own right.
     """
 
     index: int
     number: int
     parts: tuple[Encoded, ...]
+    mismatched: "Example | None" = None
 
     @cached_property
     def length(self) -> int:
         """Tokens of the longest part: what it takes in a padded batch."""
         return max(len(part.ids) for part in self.parts)
+
+    @cached_property
+    def digest(self) -> bytes:
+        """16 bytes that follow from the tokens and from which of them are learned, and from nothing else."""
+        digest = hashlib.blake2b(digest_size=16)
+        for part in self.parts:
+            digest.update(array("q", [len(part.ids), *part.ids]).tobytes() + bytes(part.trained))
+        return digest.digest()
 
     @cached_property
     def tokens(self) -> int:
@@ -43,7 +55,8 @@ class Batch:
 
     `ids` (B, T); `mask` (B, T), 1 for real tokens, None where all are. N positions are scored: `positions`
     (N,) in the flattened (B * T), each followed by its target (N,) in row `rows` (N,) of the batch.
-    `examples` are the examples' indexes; `tokens` counts real tokens.
+    `examples` are the examples' indexes; `tokens` counts real tokens; `labels` (B,) tells which rows of feedback
+    are good, None for other rows.
     """
 
     ids: Tensor
@@ -53,6 +66,7 @@ class Batch:
     rows: Tensor
     examples: tuple[int, ...]
     tokens: int
+    labels: Tensor | None = None
 
     @property
     def count(self) -> int:
@@ -63,11 +77,11 @@ class Batch:
         """The same on a device."""
         if device == "cpu":
             return self
-        moved = {
-            name: getattr(self, name).to(device, non_blocking=True)
-            for name in ("ids", "positions", "targets", "rows")
-        }
-        return replace(self, mask=None if self.mask is None else self.mask.to(device), **moved)
+        names = ("ids", "mask", "positions", "targets", "rows", "labels")
+        present = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        return replace(
+            self, **{name: tensor.to(device, non_blocking=True) for name, tensor in present.items()}
+        )
 
 
 def collate(examples: Sequence[Example]) -> Batch:
@@ -91,7 +105,13 @@ def collate(examples: Sequence[Example]) -> Batch:
         rows=positions // width,
         examples=tuple(example.index for example in examples),
         tokens=int(mask.sum()),
+        labels=_labels(examples),
     )
+
+
+def _labels(examples: Sequence[Example]) -> Tensor | None:
+    labels = [example.parts[0].label for example in examples]
+    return None if labels[0] is None else torch.tensor(labels)
 
 
 def micro_batches(examples: Iterable[Example], size: int, group_lengths: bool) -> Iterator[Batch]:

@@ -11,6 +11,7 @@ from engine.job.events import Changed, Continued, Evaluated, Paused, Phase, Rema
 from engine.train.looking import Checker, Sampler
 from engine.train.memory import MemoryGauge
 from engine.train.saving import Keeper
+from engine.train.signs import Signs
 from engine.train.state import Correction, State
 
 _POLL = 0.05  # seconds between two looks at the commands during a pause
@@ -37,11 +38,13 @@ class Between:
         sampler: Sampler,
         keeper: Keeper,
         gauge: MemoryGauge,
+        signs: Signs,
         desk: Desk,
     ) -> None:
         self.stop: Stop | None = None
         self._state, self._rhythm, self._desk = state, rhythm, desk
-        self._checker, self._sampler, self._keeper, self._gauge = checker, sampler, keeper, gauge
+        self._checker, self._sampler, self._keeper = checker, sampler, keeper
+        self._gauge, self._signs = gauge, signs
         self._inbox = deque[Command]()
         self._is_paused = False
         self._is_under_way = False
@@ -135,14 +138,14 @@ class Between:
         is_best = state.step > 0 and (state.best_loss is None or total.loss < state.best_loss)
         if is_best:
             state.best_loss, state.best_step = total.loss, state.step
-        self._desk.tell(
-            Evaluated(state.step, total.loss, len(self._checker.rows), is_best, dict(total.metrics))
-        )
+        metrics = self._signs.told(total.metrics, state.step)
+        self._desk.tell(Evaluated(state.step, total.loss, len(self._checker.rows), is_best, metrics))
         if is_best and self._keeper.keeps_best:
             self.save("best")
 
     def _tell_step(self, correction: Correction) -> None:
         state, total = self._state, correction.total
+        metrics = self._signs.told(total.metrics, state.step - 1)
         state.first_loss = total.loss if state.first_loss is None else state.first_loss
         state.last_loss = total.loss
         state.tokens += correction.tokens
@@ -163,9 +166,10 @@ class Between:
                 memory=self._gauge.read(),
                 seconds=correction.seconds,
                 rows=tuple(example.number for example in correction.examples),
-                metrics=dict(total.metrics),
+                metrics=metrics,
             )
         )
+        self._signs.heed(metrics, state.step)
 
     def _wait_for_space(self) -> bool:
         """Wait for a Resume or some seconds; False when a stop was heard instead."""

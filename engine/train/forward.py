@@ -7,22 +7,28 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from engine.methods.feedback import AnswerLogps
 from engine.methods.logprobs import TokenLogps, sum_by_row, token_logps
-from engine.methods.preference import PairLogps
+from engine.methods.pairs import PairLogps
 from engine.train.batches import Batch
+from engine.train.noise import noisy
 
 
 @dataclass(frozen=True)
 class Policy:
-    """The model that learns. `autocast` is the narrow dtype its float32 weights compute in, None for none."""
+    """The model that learns. `autocast` is the narrow dtype its float32 weights compute in, None for none.
+
+    `noise` is NEFTune's alpha, for training forward passes alone.
+    """
 
     model: Any  # Any: a transformers model or a PeftModel
     device: str
     autocast: torch.dtype | None = None
+    noise: float = 0.0
 
     def score(self, batch: Batch) -> TokenLogps:
         """Log-probabilities of the batch's N targets."""
-        with self._numbers():
+        with self._numbers(), self._noisy(batch):
             logits = scored_logits(self.model, batch)
         return token_logps(logits, batch.targets)
 
@@ -33,6 +39,16 @@ class Policy:
         tokens = sum_by_row(torch.ones_like(logps), batch.rows, batch.count)
         shared = sum_by_row(logps * _is_shared(batch, tokens), batch.rows, batch.count)
         return PairLogps(*sums.chunk(2), *tokens.chunk(2), *shared.chunk(2))
+
+    def score_answers(self, batch: Batch) -> AnswerLogps:
+        """Log-probabilities of single answers, summed over their tokens."""
+        logps = self.score(batch).target
+        sums = sum_by_row(logps, batch.rows, batch.count)
+        return AnswerLogps(sums, sum_by_row(torch.ones_like(logps), batch.rows, batch.count))
+
+    def _noisy(self, batch: Batch) -> contextlib.AbstractContextManager[object]:
+        is_wanted = self.noise > 0 and self.model.training
+        return noisy(self.model, batch, self.noise) if is_wanted else contextlib.nullcontext()
 
     def _numbers(self) -> contextlib.AbstractContextManager[object]:
         if self.autocast is None:

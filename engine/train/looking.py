@@ -34,10 +34,11 @@ class Checker:
 
         def look(size: int) -> Totals | None:
             losses = []
+            loss_of = self._objective.over(self.rows, size)
             for batch in micro_batches(self.rows, size, group_lengths=True):
                 if stopped():
                     return None
-                losses.append(self._objective(batch.to(self._policy.device)))
+                losses.append(loss_of(batch.to(self._policy.device)))
             return add_up(losses)
 
         with evaluating(self._policy.model), torch.no_grad():

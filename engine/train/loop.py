@@ -53,6 +53,7 @@ def train_loop(training: Training, between: Between) -> None:
         refuse_runaway(total.loss, norm, state.step + 1, rate)
         training.optimizer.correct(rate, norm)
         state.step += 1
+        training.objective.corrected(state.step, total)
         seconds = time.perf_counter() - started
         between.corrected(Correction(total, rate, norm, order.epoch_after(state.step), examples, seconds))
 
@@ -62,9 +63,10 @@ def accumulate(training: Training, examples: list[Example], size: int) -> Totals
     training.optimizer.clear()
     # Chance (dropout) follows from the update's number alone: an update that is redone or resumed is the same.
     torch.manual_seed(training.settings.seed * 1_000_003 + training.state.step + 1)
+    loss_of = training.objective.over(examples, size)
     losses = []
     for batch in micro_batches(examples, size, training.group_lengths):
-        loss = training.objective(batch.to(training.policy.device))
+        loss = loss_of(batch.to(training.policy.device))
         loss.sum.backward()
         losses.append(Loss(loss.sum.detach(), loss.count, loss.metrics))
     return add_up(losses)

@@ -1,28 +1,142 @@
 """What a run minimises: the method's loss over a batch, with the reference where it needs one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import torch
 
 from engine.job.cards import resolve
 from engine.job.job import Job
-from engine.methods.loss import Loss
-from engine.train.batches import Batch
+from engine.methods.feedback import AnswerLogps, kl_estimate
+from engine.methods.loss import Loss, Totals
+from engine.models.generate import evaluating
+from engine.train.batches import Batch, Example, micro_batches
 from engine.train.forward import Policy
 from engine.train.reference import Reference
 
-Objective = Callable[[Batch], Loss]
+BatchLoss = Callable[[Batch], Loss]
+LossFunction = Callable[..., Loss]
+
+_MEMORY = 0.9  # how much of BCO's running means stays at each update
 
 
-def objective_of(job: Job, policy: Policy, reference: Reference | None) -> Objective:
-    """The loss of the job's method as a function of a batch alone."""
-    loss, kind, settings = resolve(job.method_card.code), job.method.kind, job.method.settings
+class Objective(Protocol):
+    """The loss of an update, and what is remembered from one update to the next."""
 
-    def supervised(batch: Batch) -> Loss:
-        found: Loss = loss(kind, policy.score(batch), settings)
-        return found
+    def over(self, examples: Sequence[Example], size: int) -> BatchLoss:
+        """The loss of each batch of these examples, which are one update or all rows kept back.
 
-    def preference(batch: Batch) -> Loss:
-        anchor = reference.of(batch) if reference is not None else None
-        found: Loss = loss(kind, policy.score_pairs(batch), anchor, settings)
-        return found
+        What holds for all of them together is computed here, `size` examples at a time.
+        """
 
-    return preference if job.method_card.rows == "preference" else supervised
+    def corrected(self, step: int, total: Totals) -> None:
+        """After update `step`, whose mean loss and metrics are given."""
+
+
+def objective_of(
+    job: Job, policy: Policy, reference: Reference | None, memory: dict[str, float] | None = None
+) -> Objective:
+    """The objective of the job's method. `memory` is kept with the run's state and goes into checkpoints."""
+    loss = resolve(job.method_card.code)
+    match job.method_card.rows:
+        case "preference":
+            return PairObjective(loss, job, policy, reference)
+        case "feedback":
+            return FeedbackObjective(loss, job, policy, reference, {} if memory is None else memory)
+        case _:
+            return AnswerObjective(loss, job, policy)
+
+
+class AnswerObjective:
+    """Learning from given answers or running text: every batch by itself."""
+
+    def __init__(self, loss: LossFunction, job: Job, policy: Policy) -> None:
+        self._loss, self._method, self._policy = loss, job.method, policy
+
+    def over(self, examples: Sequence[Example], size: int) -> BatchLoss:
+        """Each batch by itself."""
+        return self._of
+
+    def corrected(self, step: int, total: Totals) -> None:
+        """Nothing is remembered."""
+
+    def _of(self, batch: Batch) -> Loss:
+        return self._loss(self._method.kind, self._policy.score(batch), self._method.settings)
+
+
+class PairObjective:
+    """Learning from pairs: every batch by itself, beside the reference."""
+
+    def __init__(self, loss: LossFunction, job: Job, policy: Policy, reference: Reference | None) -> None:
+        self._loss, self._method, self._policy, self._reference = loss, job.method, policy, reference
+
+    def over(self, examples: Sequence[Example], size: int) -> BatchLoss:
+        """Each batch by itself."""
+        return self._of
+
+    def corrected(self, step: int, total: Totals) -> None:
+        """The reference may follow the model."""
+        if self._reference is not None:
+            self._reference.corrected(step)
+
+    def _of(self, batch: Batch) -> Loss:
+        anchor = self._reference.of_pairs(batch) if self._reference is not None else None
+        return self._loss(self._method.kind, self._policy.score_pairs(batch), anchor, self._method.settings)
+
+
+class FeedbackObjective:
+    """Learning from single answers, measured from a baseline that holds for the whole update.
+
+    KTO's baseline is the KL estimate over the update's mismatched answers; TRL estimates it anew for every
+    micro-batch, so that there the result depends on how many rows fit into memory. BCO's is the middle between
+    the mean rewards of good and bad answers, both running means over the updates before this one.
+    """
+
+    def __init__(
+        self,
+        loss: LossFunction,
+        job: Job,
+        policy: Policy,
+        reference: Reference | None,
+        memory: dict[str, float],
+    ) -> None:
+        if reference is None:
+            raise ValueError("feedback needs a reference")
+        self._loss, self._method, self._policy = loss, job.method, policy
+        self._reference, self._memory = reference, memory
+
+    def over(self, examples: Sequence[Example], size: int) -> BatchLoss:
+        """Each batch, measured from the baseline of all examples together."""
+        baseline = self._kl(examples, size) if self._method.kind == "kto" else self._middle()
+        settings = self._method.settings
+
+        def of(batch: Batch) -> Loss:
+            anchor, policy = self._reference.of_answers(batch), self._policy.score_answers(batch)
+            return self._loss(self._method.kind, policy, anchor, batch.labels, settings, baseline)
+
+        return of
+
+    def corrected(self, step: int, total: Totals) -> None:
+        """Remember the rewards; the reference may follow the model."""
+        for name in ("reward_chosen", "reward_rejected"):
+            if name in total.metrics:
+                before = self._memory.get(name, total.metrics[name])
+                self._memory[name] = _MEMORY * before + (1 - _MEMORY) * total.metrics[name]
+        self._reference.corrected(step)
+
+    def _middle(self) -> float:
+        return 0.5 * (self._memory.get("reward_chosen", 0.0) + self._memory.get("reward_rejected", 0.0))
+
+    def _kl(self, examples: Sequence[Example], size: int) -> float:
+        policy, reference = [], []
+        others = [example.mismatched for example in examples if example.mismatched is not None]
+        with evaluating(self._policy.model), torch.no_grad():
+            for batch in micro_batches(others, size, group_lengths=True):
+                moved = batch.to(self._policy.device)
+                reference.append(self._reference.of_answers(moved))
+                policy.append(self._policy.score_answers(moved))
+        return kl_estimate(_together(policy), _together(reference))
+
+
+def _together(parts: Sequence[AnswerLogps]) -> AnswerLogps:
+    return AnswerLogps(torch.cat([part.logps for part in parts]), torch.cat([part.tokens for part in parts]))

@@ -16,6 +16,7 @@ from engine.models.encoded import Encoded, EncodedPair, Refused, Result
 from engine.models.tally import Tally
 from engine.models.template import encode_rows, end_tokens, open_template
 from engine.train.batches import Example
+from engine.train.mismatch import with_mismatched
 
 _TELL_EVERY = 0.5  # seconds
 
@@ -60,6 +61,8 @@ def prepare_rows(job: Job, tokenizer: Any, desk: Desk) -> PreparedRows:  # Any: 
         raise refusal
     if not examples:
         raise DataError("Every row that can be used is kept back for checking.", "Lower [rows] validation.")
+    if job.method_card.rows == "feedback":
+        examples, checks = with_mismatched(examples, checks, job.rows.max_tokens)
     for sentence in encoder.tally.remarks(template.writer.folds_system):
         desk.tell(Remark("warn", sentence))
     return PreparedRows(

@@ -1,23 +1,23 @@
 """A training run from its job to its result. The order of the work stands here; each part in its own file."""
 
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from engine.job.channel import RECORD_FILE, Desk
 from engine.job.clashes import resolved
 from engine.job.errors import DataError
-from engine.job.events import Phase, Prepared, Progress, Remark
+from engine.job.events import Phase, Prepared, Remark
 from engine.job.job import Job, require_data
 from engine.job.record import update_record
 from engine.library.devices import machine
-from engine.library.models import locate_model
+from engine.library.lineage import lineage_of
 from engine.library.speed import remember_speed
 from engine.models.adapters import load_adapter
-from engine.models.load import LoadedModel, load_model
+from engine.models.beginning import load_beginning
+from engine.models.load import LoadedModel
+from engine.train.anchoring import look_at_reference, with_mismatched_rows
 from engine.train.assembly import Assembly, assemble, examples_in_use
-from engine.train.batches import micro_batches
 from engine.train.checkpoints import newest_whole, step_of
 from engine.train.loop import train_loop
 from engine.train.result import discard_result, tell_result, write_result
@@ -38,13 +38,17 @@ def train(job: Job, desk: Desk, resume_from: Path | None = None) -> None:
         desk.tell(Remark("info", words))
     desk.tell(Phase("model", "Loading the model"))
     idle = machine()
-    loaded = load_model(locate_model(job.model.source, job.model.revision), job.model.dtype, job.device.kind)
+    lineage = lineage_of(job)
+    loaded = load_beginning(lineage, job.model.dtype, job.device.kind, job.model.quantization)
     desk.tell(Phase("rows", "Reading the rows"))
     rows = prepare_rows(job, loaded.tokenizer, desk)
     desk.tell(Phase("first-step", "Taking the first step"))
-    run = assemble(job, loaded, rows, idle, desk)
-    if resume_from is None or not _resume(run, desk, resume_from):
+    run = assemble(job, loaded, lineage, rows, idle, desk)
+    is_resumed = resume_from is not None and _resume(run, desk, resume_from)
+    if not is_resumed:
         _look_at_reference(run, rows, desk)
+    if run.reference is not None:
+        run.reference.finish()
     _note_data(rows, desk.folder)
     desk.tell(_prepared(job, loaded, rows, run))
     train_loop(run.training, run.between)
@@ -71,19 +75,12 @@ def _resume(run: Assembly, desk: Desk, asked: Path) -> bool:
 
 
 def _look_at_reference(run: Assembly, rows: PreparedRows, desk: Desk) -> None:
-    """A model that is trained whole must look at all pairs while it still is its own reference."""
+    """Before the first update: a model that is its own reference is about to change."""
     reference, training = run.reference, run.training
-    if reference is None or not reference.needs_preparing:
+    if reference is None or reference.follows:
         return
     groups = [*examples_in_use(training.order, training.examples), rows.validation]
-    for done, group in enumerate(groups):
-        desk.tell(Progress("Looking at the reference", done, len(groups), "updates"))
-
-        def look(size: int, group: list[Any] = group) -> None:
-            batches = micro_batches(group, size, training.group_lengths)
-            reference.prepare(batch.to(training.policy.device) for batch in batches)
-
-        training.rows_at_a_time.fitting(look)
+    look_at_reference(reference, list(with_mismatched_rows(groups)), training.rows_at_a_time, desk)
 
 
 def _note_data(rows: PreparedRows, folder: Path) -> None:

@@ -1,6 +1,6 @@
 """What moves while a run trains, and one update's report."""
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from engine.methods.loss import Totals
@@ -12,7 +12,7 @@ class State:
     """Where a run stands: everything beside tensors that a checkpoint needs.
 
     The position in the data and the learning rate follow from `step`; `learning_rate` is the schedule's peak.
-    `tokens` and `seconds` count updates alone.
+    `tokens` and `seconds` count updates alone. `memory` is what a method remembers from one update to the next.
     """
 
     steps: int
@@ -24,6 +24,7 @@ class State:
     best_step: int | None = None
     tokens: int = 0
     seconds: float = 0.0
+    memory: dict[str, float] = field(default_factory=dict)
 
     def plain(self) -> dict[str, Any]:  # Any: JSON values
         """As JSON values."""
@@ -31,8 +32,11 @@ class State:
 
     def restore(self, values: dict[str, Any]) -> None:  # Any: JSON values
         """Take over what a checkpoint holds."""
-        for field in fields(self):
-            setattr(self, field.name, values[field.name])
+        for each in fields(self):
+            if each.name != "memory":
+                setattr(self, each.name, values[each.name])
+        self.memory.clear()  # the method holds on to this very table
+        self.memory.update(values.get("memory", {}))
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ import torch
 from engine.job.job import Job
 from engine.library.models import check_model
 from engine.models.adapters import ADAPTER_CONFIG, load_adapter
+from engine.models.beginning import with_beneath
 from engine.models.fingerprint import fingerprint
 from engine.models.generate import answer_ends
 from engine.models.load import LoadedModel, load_model, load_tokenizer
@@ -33,7 +34,7 @@ from engine.models.placement import DTYPES, SMALLEST_FOR_BFLOAT16, choose_device
 from engine.models.template import open_template
 from engine.use.places import Place, find_place
 
-Bases = dict[tuple[Path, str, str], LoadedModel]
+Bases = dict[tuple[Path, tuple[Path, ...], str, str], LoadedModel]
 
 
 @dataclass(frozen=True)
@@ -119,12 +120,13 @@ def _base(place: Place, device: str, numbers: torch.dtype, bases: Bases | None) 
     """The base, loaded once; in float32 where the result shall be in other numbers than the base is stored in."""
     stored = check_model(place.base).dtype
     working = stored if DTYPES.get(stored) == numbers else "float32"
-    key = (place.base, choose_device(device), working)
-    if bases is None:
-        return load_model(place.base, working, device)
-    if key not in bases:
-        bases[key] = load_model(place.base, working, device)
-    return bases[key]
+    key = (place.base, place.beneath, choose_device(device), working)
+    found = bases.get(key) if bases is not None else None
+    if found is None:
+        found = with_beneath(load_model(place.base, working, device), place.beneath)
+        if bases is not None:
+            bases[key] = found
+    return found
 
 
 def _with_learned(

@@ -10,6 +10,7 @@ from engine.job.events import Trained
 from engine.job.job import Job, read_job
 from engine.job.record import read_record
 from engine.job.sections import STARTER
+from engine.library.lineage import lineage_of, result_of
 from engine.library.models import describe, is_hub_id, locate_model
 from engine.library.runs import checkpoints_of, find_run, split_step
 from engine.models.adapters import ADAPTER_CONFIG
@@ -19,13 +20,15 @@ from engine.models.adapters import ADAPTER_CONFIG
 class Place:
     """Where the weights lie. `learned` is an adapter's folder, or that of a model trained whole; None: a base.
 
-    `job`, `run` and `step` are there for a run. `source` names the base as the job does.
+    `beneath` are adapters of earlier runs, which are built into the base before it. `job`, `run` and `step` are
+    there for a run. `source` names the base as the first job does.
     """
 
     title: str
     base: Path
     source: str
     learned: Path | None = None
+    beneath: tuple[Path, ...] = ()
     job: Job | None = None
     run: Path | None = None
     step: int | None = None
@@ -80,7 +83,7 @@ def _base_of(adapter: Path) -> str:
 
 def _run_place(run: Path, step: int | None) -> Place:
     record, job = read_record(run), read_job(run / JOB_FILE)
-    base = locate_model(job.model.source, job.model.revision)
+    origin = lineage_of(job)
     if step is None:
         learned, step = run / ADAPTER, _last_step(run, record.step)
         if not learned.is_dir():
@@ -89,16 +92,8 @@ def _run_place(run: Path, step: int | None) -> Place:
             raise FolderError(f"The run '{record.name}' has no result yet.", advice)
         title = record.name
     else:
-        learned, title = _checkpoint(run, step, record.name), f"{record.name}, step {step}"
-    return Place(title, base, job.model.source, learned, job, run, step)
-
-
-def _checkpoint(run: Path, step: int, name: str) -> Path:
-    found = {int(path.name.removeprefix("step-")): path for path in checkpoints_of(run)}
-    if step not in found:
-        kept = ", ".join(map(str, found)) or "none"
-        raise FolderError(f"The run '{name}' has no checkpoint of step {step}.", f"Kept are: {kept}.")
-    return found[step]
+        learned, title = result_of(run, step), f"{record.name}, step {step}"
+    return Place(title, origin.folder, origin.source, learned, origin.beneath, job, run, step)
 
 
 def _last_step(run: Path, fallback: int) -> int:

@@ -11,13 +11,14 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from engine.methods.feedback import AnswerLogps, feedback_loss, kl_estimate
 from engine.methods.pairs import PairLogps
 from engine.methods.preference import preference_loss
 from tests.methods.pairs import settings_of
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
-    from trl import DPOTrainer
+    from trl import DPOTrainer, KTOTrainer
     from trl.experimental.cpo import CPOTrainer
     from trl.experimental.orpo import ORPOTrainer
 
@@ -178,6 +179,48 @@ def test_losses_without_a_reference_equal_those_of_trl(kind, ours, theirs, is_me
     loss = preference_loss(kind, pairs, None, settings_of(kind, **ours))
     assert loss.mean().item() == pytest.approx(losses.mean().item(), abs=1e-9)
     assert loss.metrics["reward_chosen"][0].item() == pytest.approx(reward_chosen.sum().item())
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_kto_equals_that_of_trl(seed):
+    batch = Batch(seed)
+    policy, others = batch.logps(seed + 10), batch.logps(seed + 30).sum(1)
+    reference, other_reference = batch.logps(seed + 20).sum(1), batch.logps(seed + 40).sum(1)
+    desirable = torch.rand(2 * COUNT, generator=torch.Generator().manual_seed(seed)) < 0.5
+    metrics = {"train": defaultdict(list)}
+    stand_in = SimpleNamespace(
+        model=Scorer(policy),
+        accelerator=Accelerator(),
+        aux_loss_enabled=False,
+        precompute_ref_logps=True,
+        calculate_KL=True,
+        loss_type="kto",
+        beta=0.3,
+        desirable_weight=1.5,
+        undesirable_weight=0.7,
+        _compute_kl_logps=lambda model, inputs: others,
+        _total_train_tokens=0,
+        _tp_size=1,
+        _metrics=metrics,
+    )
+    inputs = {"completion_mask": batch.mask, "input_ids": batch.mask, "attention_mask": batch.mask}
+    inputs |= {"label": desirable, "ref_logps": reference, "ref_KL_logps": other_reference}
+    expected = KTOTrainer._compute_loss(stand_in, Scorer(policy), inputs, False)
+    tokens = batch.lengths.squeeze(1)
+    baseline = kl_estimate(AnswerLogps(others, tokens), AnswerLogps(other_reference, tokens))
+    loss = feedback_loss(
+        "kto",
+        AnswerLogps(policy.sum(1), tokens),
+        AnswerLogps(reference, tokens),
+        desirable,
+        settings_of("kto", beta=0.3, desirable_weight=1.5, undesirable_weight=0.7),
+        baseline,
+    )
+    assert loss.mean().item() == pytest.approx(expected.item(), abs=1e-9)
+    assert baseline == pytest.approx(metrics["train"]["kl"][0])
+    for name, trl_name in (("reward_chosen", "chosen"), ("reward_rejected", "rejected")):
+        total, count = loss.metrics[name]
+        assert float(total) / count == pytest.approx(metrics["train"][f"rewards/{trl_name}"][0])
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import pytest
@@ -7,11 +8,13 @@ from engine.job.adapters import FullSettings, LoraSettings
 from engine.job.channel import Desk
 from engine.job.errors import TrainingError
 from engine.job.job import job_from_values
+from engine.job.methods import METHODS
 from engine.models.adapters import add_lora, train_all, trained_parameters
 from engine.train.batches import Order
 from engine.train.forward import Policy
 from engine.train.loop import Training, accumulate, refuse_runaway
 from engine.train.memory import RowsAtATime
+from engine.train.mismatch import with_mismatched
 from engine.train.objective import objective_of
 from engine.train.optimizer import Optimizer
 from engine.train.reference import Reference
@@ -31,9 +34,12 @@ def training(tmp_path, method="sft", adapter="lora", dropout=0.0):
         for weight in trained_parameters(model).values():
             weight.add_(0.02 * torch.randn_like(weight))
     policy = Policy(model, "cpu")
-    parts = 1 if method == "sft" else 2
+    card = METHODS[method]
+    parts = 2 if card.rows == "preference" else 1
     examples = [example(index, length, parts=parts) for index, length in enumerate(LENGTHS)]
-    reference = Reference(policy, len(examples)) if method == "dpo" and adapter == "lora" else None
+    if card.rows == "feedback":
+        examples, _ = with_mismatched([voted(one) for one in examples], [], limit=64)
+    reference = Reference(policy, 2 * len(examples)) if card.needs_reference and adapter == "lora" else None
     return Training(
         settings=job.train,
         policy=policy,
@@ -45,6 +51,11 @@ def training(tmp_path, method="sft", adapter="lora", dropout=0.0):
         group_lengths=True,
         state=State(steps=1, learning_rate=1e-3),
     )
+
+
+def voted(one):
+    """The example with a thumb, up for every second row."""
+    return dataclasses.replace(one, parts=(dataclasses.replace(one.parts[0], label=one.index % 2 == 0),))
 
 
 def mean_gradients(run, size):
@@ -60,6 +71,8 @@ def mean_gradients(run, size):
         ("sft", "lora"),
         ("sft", "full"),
         ("dpo", "lora"),
+        ("kto", "lora"),
+        ("bco", "lora"),
         ("dpo-reference-free", "lora"),
         ("dpo-reference-free", "full"),
     ],

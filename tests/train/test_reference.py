@@ -27,7 +27,9 @@ def moved(model):
 def test_before_training_policy_and_reference_agree_exactly(family):
     policy = Policy(add_lora(tiny_model(family), LoraSettings(rank=4)).train(), "cpu")
     batch = collate(EXAMPLES)
-    loss = preference_loss("dpo", policy.score_pairs(batch), Reference(policy, 3).of(batch), DpoSettings())
+    loss = preference_loss(
+        "dpo", policy.score_pairs(batch), Reference(policy, 3).of_pairs(batch), DpoSettings()
+    )
     assert loss.mean().item() == pytest.approx(math.log(2), abs=1e-7)
     assert loss.metrics["accuracy"][0] / 3 == 0.5
 
@@ -37,7 +39,7 @@ def test_the_reference_is_the_model_without_its_adapter():
     batch = collate(EXAMPLES)
     with torch.no_grad():
         expected = Policy(tiny_model(), "cpu").score_pairs(batch)
-    assert torch.equal(Reference(policy, 3).of(batch).chosen, expected.chosen)
+    assert torch.equal(Reference(policy, 3).of_pairs(batch).chosen, expected.chosen)
     assert not torch.equal(policy.score_pairs(batch).chosen, expected.chosen)
 
 
@@ -48,8 +50,8 @@ def test_each_row_is_looked_at_once(monkeypatch):
     monkeypatch.setattr(
         Policy, "score_pairs", lambda self, batch: looks.append(batch) or original(self, batch)
     )
-    first = reference.of(collate(EXAMPLES[:2]))
-    again = reference.of(collate([EXAMPLES[1], EXAMPLES[0]]))
+    first = reference.of_pairs(collate(EXAMPLES[:2]))
+    again = reference.of_pairs(collate([EXAMPLES[1], EXAMPLES[0]]))
     assert len(looks) == 1
     assert torch.equal(first.chosen.flip(0), again.chosen)
 
@@ -63,13 +65,13 @@ def test_a_model_trained_whole_is_looked_at_before_it_changes():
     with torch.no_grad():
         before = policy.score_pairs(collate(EXAMPLES)).rejected
     moved(model)
-    assert torch.equal(reference.of(collate(EXAMPLES)).rejected, before)
+    assert torch.equal(reference.of_pairs(collate(EXAMPLES)).rejected, before)
 
 
 def test_what_is_known_travels_with_a_checkpoint():
     policy = Policy(add_lora(tiny_model(), LoraSettings(rank=4)), "cpu")
     reference = Reference(policy, 3)
-    known = reference.of(collate(EXAMPLES[:1]))
+    known = reference.of_pairs(collate(EXAMPLES[:1]))
     other = Reference(policy, 3)
     other.restore({name: value.clone() for name, value in reference.state().items()})
-    assert torch.equal(other.of(collate(EXAMPLES[:1])).chosen, known.chosen)
+    assert torch.equal(other.of_pairs(collate(EXAMPLES[:1])).chosen, known.chosen)

@@ -24,9 +24,22 @@ def weights_after(folder):
     return load_file(folder / "adapter" / "adapter_model.safetensors")
 
 
-@pytest.mark.parametrize(("method", "packing"), [("sft", "auto"), ("dpo", "off")])
-def test_a_run_that_was_cut_short_and_resumed_ends_in_the_very_same_weights(method, packing, tmp_path):
+@pytest.mark.parametrize(
+    ("method", "packing", "settings"),
+    [
+        ("sft", "auto", {"neftune": 5.0}),
+        ("dpo", "off", {}),
+        ("dpo", "auto", {"reference_update": 3, "reference_share": 0.5}),
+        ("kto", "auto", {}),
+        ("bco", "auto", {}),
+    ],
+    ids=str,
+)
+def test_a_run_that_was_cut_short_and_resumed_ends_in_the_very_same_weights(
+    method, packing, settings, tmp_path
+):
     sections = {
+        "settings": settings,
         "train": {"steps": 8, "micro_batch": 2},
         "rows": {"packing": packing},
         "watch": {"evaluate_every": 3},

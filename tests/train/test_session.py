@@ -196,7 +196,9 @@ def test_a_16_bit_run_learns_in_float32(adapter, tmp_path):
     events = run(job, tmp_path / "run")
     steps = told(events, Step)
     assert told(events, Prepared)[0].dtype == "bfloat16"
-    if ADAPTERS[adapter].starts_at_base and adapter != "dora":  # which divides by a length, in 16 bits as well
+    if (
+        ADAPTERS[adapter].starts_at_base and adapter != "dora"
+    ):  # which divides by a length, in 16 bits as well
         assert steps[0].loss == pytest.approx(math.log(2), abs=1e-6)  # the same path for policy and reference
     assert steps[-1].loss < steps[0].loss
     optimizer = load_file(newest(tmp_path / "run") / "optimizer.safetensors")

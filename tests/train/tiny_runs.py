@@ -28,6 +28,8 @@ def rows_for(kind: str, count: int = 12) -> list[dict]:
                 found.append({"instruction": question, "response": answer})
             case "preference":
                 found.append({"prompt": question, "chosen": answer, "rejected": answer + " no no"})
+            case "feedback":
+                found.append({"prompt": question, "completion": answer, "label": number % 2 == 0})
             case "text":
                 found.append({"text": f"{question} {answer}"})
     return found
@@ -44,6 +46,7 @@ def tiny_job(
     adapter: str = "lora",
     family: str = "llama",
     dropout: float = 0.0,
+    settings: dict | None = None,
     **sections: dict,
 ) -> Job:
     """A job on a tiny model, both written to `folder`; three steps of four rows unless said otherwise."""
@@ -53,7 +56,7 @@ def tiny_job(
     values = {
         "model": {"source": str(folder / "model")},
         "data": [{"path": str(data)}],
-        "method": {"kind": method},
+        "method": {"kind": method} | (settings or {}),
         "adapter": {"kind": adapter} | ({"rank": 4, "dropout": dropout} if adapter == "lora" else {}),
         "train": {"steps": 3, "batch_size": 4, "learning_rate": 1e-3},
         "rows": {"max_tokens": 64, "validation": 0.2},

@@ -1,0 +1,98 @@
+"""Where a model's weights come from when a job names another run: its base, and what earlier runs learned on it."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.job.channel import ADAPTER, JOB_FILE
+from engine.job.errors import FolderError, ModelError
+from engine.job.job import Choice, Job, read_job
+from engine.library.model_folder import ADAPTER_CONFIG
+from engine.library.models import find_plain, locate_model, missing_model
+from engine.library.runs import checkpoints_of, find_run, split_step
+
+_LONGEST = 50
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """Weights to begin with. `source` names the base as a job does.
+
+    `beneath`: adapters to build into the base, the earliest first. `start`: an adapter to go on with. `run`: the
+    run it begins from, None for a plain model.
+    """
+
+    folder: Path
+    source: str
+    beneath: tuple[Path, ...] = ()
+    start: Path | None = None
+    run: Path | None = None
+
+
+def lineage_of(job: Job) -> Lineage:
+    """What the job's model is made of.
+
+    A run with the very adapter settings that this job has is gone on with: its adapter learns on, and the result is
+    one adapter for the first base. Else what the run learned is built into its base, and a new adapter begins.
+    Raises ModelError or FolderError in one sentence.
+    """
+    return lineage(job.model.source, job.model.revision, job.adapter)
+
+
+def lineage(source: str, revision: str | None = None, adapter: Choice | None = None) -> Lineage:
+    """As `lineage_of`, for a model, a run, run@step or an adapter's folder; without `adapter` all is built in."""
+    return _lineage(source, revision, adapter, _LONGEST)
+
+
+def named_run(source: str) -> tuple[Path, int | None] | None:
+    """The run's folder and step that a model's name means; None when it means a plain model."""
+    name, step = split_step(source)
+    try:
+        return find_run(name), step
+    except FolderError:
+        return None
+
+
+def result_of(run: Path, step: int | None) -> Path:
+    """The folder with what a run learned, at its end or at a step; raises FolderError when it is not there."""
+    if step is None:
+        if (run / ADAPTER).is_dir():
+            return run / ADAPTER
+        raise FolderError(
+            f"The run '{run.name}' has no result yet.", "Train it first, or name one of its steps."
+        )
+    found = {int(path.name.removeprefix("step-")): path for path in checkpoints_of(run)}
+    if step not in found:
+        kept = ", ".join(map(str, found)) or "none"
+        raise FolderError(f"The run '{run.name}' has no checkpoint of step {step}.", f"Kept are: {kept}.")
+    return found[step]
+
+
+def _lineage(source: str, revision: str | None, adapter: Choice | None, most: int) -> Lineage:
+    if most == 0:
+        raise ModelError("The runs begin from each other in a circle.", "Choose a plain model.")
+    folder = find_plain(source, revision)
+    if folder is not None:
+        return _plain(source, folder)
+    found = named_run(source)
+    if found is None:
+        raise missing_model(source, revision)
+    run, step = found
+    job, result = read_job(run / JOB_FILE), result_of(run, step)
+    if not (result / ADAPTER_CONFIG).is_file():
+        return Lineage(result, str(result), run=run)
+    parent = _lineage(job.model.source, job.model.revision, job.adapter, most - 1)
+    is_kept_whole = not getattr(job.adapter.settings, "pissa", False)  # PiSSA is kept as another adapter
+    if adapter == job.adapter and is_kept_whole:
+        return Lineage(parent.folder, parent.source, parent.beneath, result, run)
+    return Lineage(parent.folder, parent.source, (*parent.beneath, result), None, run)
+
+
+def _plain(source: str, folder: Path) -> Lineage:
+    config = folder / ADAPTER_CONFIG
+    if not config.is_file():
+        return Lineage(folder, source)
+    base = json.loads(config.read_text(encoding="utf-8")).get("base_model_name_or_path")
+    if not base:
+        raise ModelError(f"The adapter in {folder} does not say which model it belongs to.", "Name a run.")
+    return Lineage(locate_model(base), base, (folder,))
