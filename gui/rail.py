@@ -69,7 +69,8 @@ class Rail(QFrame):
         used = device.memory_total - device.memory_free
         locale = QLocale()
         words = self.tr("{used} of {total} GB memory used").format(
-            used=locale.toString(used / 1e9, "f", 1), total=locale.toString(device.memory_total / 1e9, "f", 0)
+            used=locale.toString(used / 1e9, "f", 1 if used < 1e10 else 0),
+            total=locale.toString(device.memory_total / 1e9, "f", 0),
         )
         name = device.name
         if device.kind == "cpu":

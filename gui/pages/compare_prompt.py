@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QWidget
 from gui.state.compare import CompareState, Sampling
 from gui.widgets.buttons import Button
 from gui.widgets.card import Card
+from gui.widgets.flow import Flow
 from gui.widgets.labels import Label
 from gui.widgets.number_box import NumberBox
 from gui.widgets.select import Select
@@ -28,15 +29,14 @@ class PromptCard(Card):
         self.edit.setFixedHeight(58)
         self.edit.installEventFilter(self)
         self.body.addWidget(self.edit)
-        row = QHBoxLayout()
-        row.setSpacing(8)
+        row = Flow()
         self.source = Select([], "", self.tr("Where prompts come from"))
         self.source.changed.connect(self._choose_group)
         row.addWidget(self.source)
         self.temperature = self._box(row, self.tr("Freedom (temperature)"), 0.0, 0.0, 2.0)
         self.tokens = self._box(row, self.tr("up to tokens"), 128, 1, 4096, whole=True)
         self.seed = self._box(row, self.tr("seed"), 42, 0, 2**31 - 1, whole=True)
-        row.addStretch(1)
+        row.add_spring()
         self.next_button = Button(self.tr("Next prompt"), "secondary", "refresh-cw")
         self.next_button.clicked.connect(self.next_prompt)
         self.generate_button = Button(self.tr("Generate both"), "primary", "send")
@@ -112,12 +112,17 @@ class PromptCard(Card):
         self.next_prompt()
 
     def _box(
-        self, row: QHBoxLayout, label: str, value: float, low: float, high: float, *, whole: bool = False
+        self, row: Flow, label: str, value: float, low: float, high: float, *, whole: bool = False
     ) -> NumberBox:
         box = NumberBox(value, low, high, whole=whole, name=label)
         box.setFixedWidth(62)
         words = Label(label, "small")
         words.setBuddy(box)
-        row.addWidget(words)
-        row.addWidget(box)
+        pair = QWidget()  # words and box stay together in one line
+        inner = QHBoxLayout(pair)
+        inner.setContentsMargins(0, 0, 0, 0)
+        inner.setSpacing(8)
+        inner.addWidget(words)
+        inner.addWidget(box)
+        row.addWidget(pair)
         return box

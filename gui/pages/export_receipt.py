@@ -9,6 +9,7 @@ from gui.state.words import size_words
 from gui.widgets.badge import Badge
 from gui.widgets.buttons import Button
 from gui.widgets.card import Card, Note
+from gui.widgets.flow import Flow
 from gui.widgets.icon_label import IconLabel
 from gui.widgets.key_values import KeyValues
 from gui.widgets.labels import Label, Line
@@ -95,8 +96,7 @@ class ExportReceipt(Card):
         return text
 
     def _add_buttons(self) -> None:
-        row = QHBoxLayout()
-        row.setSpacing(8)
+        row = Flow()
         self.open_button = Button(self.tr("Open folder"), "primary", "folder-open")
         self.open_button.clicked.connect(self.open_asked)
         self.path_button = Button(self.tr("Copy path"), "secondary", "copy")
@@ -105,7 +105,6 @@ class ExportReceipt(Card):
         self.snippet_button.clicked.connect(self.copy_snippet_asked)
         for button in (self.open_button, self.path_button, self.snippet_button):
             row.addWidget(button)
-        row.addStretch(1)
         self.body.addLayout(row)
 
     def _refresh_top(self) -> None:

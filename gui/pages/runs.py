@@ -5,7 +5,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QLocale, Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QKeySequence, QShortcut
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QInputDialog, QMenu
+from PySide6.QtWidgets import QFileDialog, QInputDialog, QMenu
 
 from engine.job.errors import EngineError
 from engine.job.record import read_record, update_record
@@ -19,6 +19,7 @@ from gui.state.words import method_words, number_words
 from gui.widgets.buttons import Button, IconButton
 from gui.widgets.card import Card
 from gui.widgets.empty_state import EmptyState
+from gui.widgets.flow import Flow
 from gui.widgets.labels import Label
 from gui.widgets.notice import Notice
 from gui.widgets.run_table import RunTable, TableRow
@@ -86,14 +87,13 @@ class RunsPage(Page):
 
     # Building
 
-    def _actions(self) -> QHBoxLayout:
-        row = QHBoxLayout()
-        row.setSpacing(8)
+    def _actions(self) -> Flow:
+        row = Flow()
         self.count = Label("", "strong")
         self.clear_button = Button(self.tr("Clear"), "link")
         row.addWidget(self.count)
         row.addWidget(self.clear_button)
-        row.addStretch(1)
+        row.add_spring()
         self.compare_button = Button(self.tr("Compare answers"), "primary", "columns-2")
         self.export_button = Button(self.tr("Export"), "secondary", "package")
         self.resume_button = Button(self.tr("Resume"), "secondary", "play")

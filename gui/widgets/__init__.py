@@ -8,6 +8,7 @@ labels          Label(text, role, tone, wrap) · ElidedLabel(text, role) · Term
                 roles: title, hero, heading, strong, medium, value, muted, small, smalltext, smallstrong
 buttons         Button(text, kind, icon, compact=, icon_last=) · IconButton(icon, name, compact)
                 kinds: primary, secondary, quiet, danger, link; set_label, set_kind, set_blocked(reason), reason_label()
+flow            Flow(): a row that goes on in a second line; add_spring()
 card            Card(title, subtle, icon, padding): .body, add_to_header, set_title, set_subtle, set_tone("selected")
                 Note(tinted): .body
 page_header     PageHeader(title, subtitle, help): set_title, set_subtitle, add_button(widget)
