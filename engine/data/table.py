@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from engine.data.digests import known_digest
 from engine.data.files import digest
 from engine.data.readers import read_records
 from engine.data.reading import Fault, Located, Reading, Record
@@ -50,16 +51,17 @@ def read_table(
     Raises DataError for a file that cannot be read or holds no row.
     """
     most = min(filter(None, (limit, head)), default=None)
-    located = _counted(_first(read_records(path, reading), most), heard)
+
+    def located() -> Iterator[Located]:
+        return _counted(_first(read_records(path, reading), most), heard)
+
     if head is not None:
-        return _in_memory(path, first, located, "")
-    total = digest(path)
-    if path.stat().st_size <= IN_MEMORY_BYTES:
-        return _in_memory(path, first, located, total)
+        return _in_memory(path, first, located(), "")
+    if not path.is_file() or path.stat().st_size <= IN_MEMORY_BYTES:
+        return _in_memory(path, first, located(), digest(path))
+    total = known_digest(path)
     key = key_of(total, path.name, reading.split, reading.skips, limit)
-    stored = StoredRecords.opened(key)
-    if stored is None:
-        stored = RecordStore(key).filled(located)
+    stored = StoredRecords.opened(key) or RecordStore(key).filled(located())
     return _checked(Table(path, first, stored.columns, stored, total))
 
 

@@ -1,0 +1,204 @@
+import gzip
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from engine.data import packing, scan, store, table
+from engine.data.dataset import open_rows, split
+from engine.data.reading import Fault
+from engine.data.store import RecordStore, StoredRecords, cache_size, clear_cache, rows_cache, trim_cache
+from engine.job.errors import DataError
+from engine.job.sections import DataSource, RowsSection
+from tests.data.test_shapes import SHAPES
+from tests.data.test_skipping import broken
+from tests.data.writing import write
+
+MANY_MEGABYTES = int(os.environ.get("TUNEWRIGHT_LARGE_MEGABYTES", "200"))
+"""How large the file of the memory test is; 2000 for the measurement that the issue asks for."""
+
+
+@pytest.fixture
+def all_stored(monkeypatch):
+    """Every file goes through the row cache, however small."""
+    monkeypatch.setattr(table, "IN_MEMORY_BYTES", -1)
+    monkeypatch.setattr(scan, "IN_MEMORY_BYTES", -1)
+
+
+def jsonl(path, count):
+    rows = [{"prompt": f"q{n % 40}", "completion": f"ä{n}"} for n in range(count)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return DataSource(path=str(path))
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_stored_rows_are_those_kept_in_memory(tmp_path, name, monkeypatch):
+    record, row = SHAPES[name]
+    source = DataSource(path=str(write(tmp_path / "a.jsonl", [record, record])))
+    plain = open_rows([source])
+    monkeypatch.setattr(table, "IN_MEMORY_BYTES", -1)
+    monkeypatch.setattr(scan, "IN_MEMORY_BYTES", -1)
+    for _ in ("written", "opened again"):
+        found = open_rows([source])
+        assert isinstance(found.parts[0].table.entries, StoredRecords)
+        assert found.rows == plain.rows
+        assert found.rows[0] == row
+        facts = ("evidence", "columns", "roles", "skipped", "duplicates", "hashes", "labels", "total")
+        assert [getattr(found, fact) for fact in facts] == [getattr(plain, fact) for fact in facts]
+
+
+def test_stored_rows_are_read_from_any_place_and_in_order(tmp_path, all_stored):
+    found = open_rows([jsonl(tmp_path / "a.jsonl", 3000)])
+    assert [found.record(number)["completion"] for number in (1, 1024, 1025, 3000, 7)] == [
+        "ä0", "ä1023", "ä1024", "ä2999", "ä6",
+    ]  # fmt: skip
+    assert [number for number, _ in found.records()] == list(range(1, 3001))
+    assert [row.number for row in found.rows[1020:1030]] == list(range(1021, 1031))
+    assert [entry[0] for entry in found.parts[0].table.entries[-2:]] == [2999, 3000]
+    with pytest.raises(IndexError):
+        found.parts[0].table.entries[3000]
+
+
+def test_the_split_of_stored_rows_is_that_of_rows_in_memory(tmp_path, monkeypatch):
+    source = jsonl(tmp_path / "a.jsonl", 500)
+    plain = [[row.number for row in part] for part in split(open_rows([source]).rows, 0.2, 3)]
+    monkeypatch.setattr(table, "IN_MEMORY_BYTES", -1)
+    assert [[row.number for row in part] for part in split(open_rows([source]).rows, 0.2, 3)] == plain
+    listed = [[row.number for row in part] for part in split(list(open_rows([source]).rows), 0.2, 3)]
+    assert listed == plain
+
+
+def test_a_second_opening_reads_no_file(tmp_path, all_stored, monkeypatch):
+    source = jsonl(tmp_path / "a.jsonl", 50)
+    first = open_rows([source])
+    monkeypatch.setattr(table, "read_records", lambda *_: pytest.fail("read again"))
+    monkeypatch.setattr(scan, "_looked", lambda *_: pytest.fail("looked through again"))
+    assert open_rows([source]).rows == first.rows
+
+
+def test_a_changed_file_is_read_again(tmp_path, all_stored):
+    source = jsonl(tmp_path / "a.jsonl", 50)
+    open_rows([source])
+    jsonl(tmp_path / "a.jsonl", 60)
+    assert open_rows([source]).total == 60
+
+
+def test_faults_are_stored_with_their_words(tmp_path, all_stored):
+    for _ in ("written", "opened again"):
+        found = open_rows([DataSource(path=str(broken(tmp_path)))], section=RowsSection(malformed="skip"))
+        assert found.skipped == {"malformed line": [2, 3, 7, 8], "missing or wrong field": [5, 6]}
+        assert "column 31" in found.detail(2)
+
+
+def test_a_reading_that_fails_leaves_nothing_behind(tmp_path, all_stored):
+    with pytest.raises(DataError):
+        open_rows([DataSource(path=str(broken(tmp_path)))])
+    assert list(rows_cache().iterdir()) == []
+
+
+def test_a_damaged_entry_is_made_again(tmp_path, all_stored):
+    source = jsonl(tmp_path / "a.jsonl", 50)
+    open_rows([source])
+    for part in rows_cache().rglob("table.arrow"):
+        part.write_bytes(b"damaged")
+    assert open_rows([source]).total == 50
+
+
+def test_the_cache_is_bounded_by_what_was_longest_unused():
+    for age, key in ((300, "old"), (200, "middle"), (100, "new")):
+        RecordStore(key).filled(iter([(n, {"text": os.urandom(40).hex()}) for n in range(100)]))
+        os.utime(rows_cache() / key, (1_000_000 - age, 1_000_000 - age))
+    one = cache_size() // 3
+    trim_cache(2 * one + 10)
+    assert sorted(folder.name for folder in rows_cache().iterdir()) == ["middle", "new"]
+    trim_cache(0)
+    assert [folder.name for folder in rows_cache().iterdir()] == ["new"]
+    clear_cache()
+    assert cache_size() == 0
+
+
+def test_lone_surrogates_and_numbers_that_are_none_survive_the_store():
+    odd = {"text": "a\ud800b", "weight": 1.5, "nested": [{"x": None}]}
+    stored = RecordStore("odd").filled(iter([(1, odd), (2, Fault("why", "text"))]))
+    assert list(stored) == [(1, odd), (2, Fault("why", "text"))]
+
+
+# Archives that would never end ------------------------------------------------------------------------
+
+
+def test_a_gzip_bomb_is_refused_by_what_it_claims(tmp_path, monkeypatch):
+    monkeypatch.setattr(packing, "SMALL_ENOUGH", 1_000_000)
+    path = tmp_path / "a.jsonl.gz"
+    path.write_bytes(gzip.compress(b" " * 5_000_000))
+    with pytest.raises(DataError, match=r"claims to hold 5\.0 MB"):
+        open_rows([DataSource(path=str(path))])
+
+
+@pytest.mark.parametrize("suffix", [".gz", ".zst"])
+def test_an_archive_that_unpacks_without_end_is_stopped(tmp_path, monkeypatch, suffix):
+    import pyarrow
+
+    monkeypatch.setattr(packing, "SMALL_ENOUGH", 1_000_000)
+    monkeypatch.setattr(packing, "refuse_bomb", lambda *_: None)
+    monkeypatch.setattr("engine.data.files.refuse_bomb", lambda *_: None)
+    path, spaces = tmp_path / f"a.jsonl{suffix}", b"\n" * 5_000_000
+    path.write_bytes(
+        gzip.compress(spaces) if suffix == ".gz" else pyarrow.compress(spaces, "zstd", asbytes=True)
+    )
+    with pytest.raises(DataError, match=r"unpacks to more than 1\.\d MB"):
+        open_rows([DataSource(path=str(path))])
+
+
+def test_a_zip_archive_is_refused_with_what_it_claims(tmp_path):
+    path = tmp_path / "a.jsonl.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("rows.jsonl", b" " * 3_000_000)
+    with pytest.raises(DataError, match=r"is a \.zip file \(it claims to hold 3\.0 MB\)"):
+        open_rows([DataSource(path=str(path))])
+
+
+# Memory -----------------------------------------------------------------------------------------------
+
+_MEASURE = """
+import resource, sys
+from engine.data.dataset import open_rows, split
+from engine.job.sections import DataSource
+found = open_rows([DataSource(path=sys.argv[1])])
+train, held = split(found.rows, 0.1, 1)
+assert len(train) + len(held) == found.total
+assert found.record(found.total)["prompt"]
+print(found.total, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+
+
+@pytest.mark.slow  # writes and reads hundreds of megabytes
+@pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read the way Linux tells it")
+@pytest.mark.timeout(1800)
+def test_memory_stays_flat_however_large_the_file(tmp_path):
+    def peak(megabytes):
+        path = tmp_path / f"{megabytes}.jsonl"
+        filler = "The sky is blue and the grass is green. " * 25
+        with path.open("w") as out:
+            for number in range(megabytes * 1000):
+                out.write(f'{{"prompt": "Question {number}?", "completion": "{filler[:940]}"}}\n')
+        root = Path(store.__file__).resolve().parents[2]
+        environment = {**os.environ, "PYTHONPATH": str(root)}
+        done = subprocess.run(
+            [sys.executable, "-c", _MEASURE, str(path)],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        path.unlink()
+        rows, memory = map(int, done.stdout.split())
+        assert rows == megabytes * 1000
+        return memory
+
+    small, large = peak(20), peak(MANY_MEGABYTES)
+    # 20 bytes of index a row, with room for Arrow's own buffers; the rows themselves would be five times the file
+    assert large - small < 60 + MANY_MEGABYTES * 0.1
