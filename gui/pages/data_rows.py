@@ -7,7 +7,7 @@ from engine.job.events import Inspected
 from gui.state.inspection import InspectionState
 from gui.state.words import count_words
 from gui.widgets.card import Card
-from gui.widgets.labels import Label
+from gui.widgets.labels import ElidedLabel, Label
 from gui.widgets.number_box import NumberBox
 from gui.widgets.row_table import RowTable
 from gui.widgets.search_field import SearchField
@@ -43,7 +43,7 @@ class RowsCard(Card):
         self.body.addWidget(self.table, 1)
         self._timer = QTimer(self, singleShot=True, interval=SEARCH_MILLISECONDS)
         foot = QHBoxLayout()
-        self.words = Label("", "small")
+        self.words = ElidedLabel("", "small")
         self.search = SearchField(self.tr("Search the rows"))
         self.search.setFixedWidth(170)
         self.search.textChanged.connect(lambda _: self._timer.start())
@@ -53,8 +53,7 @@ class RowsCard(Card):
         self.go_box.changed.connect(self._go)
         go = Label(self.tr("Go to row"), "small")
         go.setBuddy(self.go_box)
-        foot.addWidget(self.words)
-        foot.addStretch(1)
+        foot.addWidget(self.words, 1)
         for widget in (self.search, go, self.go_box):
             foot.addWidget(widget)
         self.body.addLayout(foot)

@@ -8,6 +8,7 @@ from engine.job.job import Job
 from engine.job.sections import RowsSection
 from engine.job.settings import Setting, setting_fields
 from gui.widgets.card import Card, Note
+from gui.widgets.flow import Flow
 from gui.widgets.labels import Label, Line
 from gui.widgets.plain_text import PlainText
 from gui.widgets.segmented import Segmented
@@ -93,23 +94,26 @@ class TokensCard(Card):
         row.addWidget(note, 1)
         return view
 
-    def _choices(self) -> QHBoxLayout:
+    def _choices(self) -> Flow:
         fields = {field.name: field.setting for field in setting_fields(RowsSection)}
-        row = QHBoxLayout()
-        row.setSpacing(8)
+        row = Flow()
         self.train_on = self._select(row, fields["train_on"])
         self.train_on.changed.connect(lambda value: self.changed.emit("rows.train_on", value))
         self.template = self._select(row, fields["template"])
         self.template.changed.connect(lambda value: self.changed.emit("rows.template", value))
-        row.addStretch(1)
         return row
 
-    def _select(self, row: QHBoxLayout, setting: Setting) -> Select:
+    def _select(self, row: Flow, setting: Setting) -> Select:
         select = Select(list(setting.choices.items()), "", setting.label, compact=True)
         label = Label(setting.label, "small")
         label.setBuddy(select)
-        row.addWidget(label)
-        row.addWidget(select)
+        pair = QWidget()  # label and choice stay together in one line
+        inner = QHBoxLayout(pair)
+        inner.setContentsMargins(0, 0, 0, 0)
+        inner.setSpacing(8)
+        inner.addWidget(label)
+        inner.addWidget(select)
+        row.addWidget(pair)
         return select
 
     def _choose(self, mode: str) -> None:

@@ -114,7 +114,7 @@ class ModelDetails(Card):
     def _template_part(self) -> QWidget:
         part, layout = _part()
         row = QHBoxLayout()
-        row.addWidget(Label(self.tr("How it reads a conversation (chat template)"), "heading"), 1)
+        row.addWidget(ElidedLabel(self.tr("How it reads a conversation (chat template)"), "heading"), 1)
         self.template_badge = Badge("", "good")
         row.addWidget(self.template_badge)
         layout.addLayout(row)
@@ -155,7 +155,7 @@ class ModelDetails(Card):
 
     def _show_template(self, info: ModelInfo) -> None:
         has_template = bool(info.template)
-        own, default = self.tr("Its own template"), self.tr("None: a default is used and saved")
+        own, default = self.tr("Its own template"), self.tr("A default template")
         self.template_badge.set(own if has_template else default, "good" if has_template else "neutral")
         default_words = self.tr(
             "A base model without a chat template. Question and answer are written plainly."

@@ -4,7 +4,7 @@ import shutil
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QUrl
+from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
@@ -40,6 +40,7 @@ class SettingsPage(Page):
         self.header.add_button(Label(f"Tunewright {engine.__version__}", "muted"))
         area = QScrollArea()
         area.setWidgetResizable(True)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         inner = QWidget()
         set_look(inner, role="scrolled")
         columns = QHBoxLayout(inner)

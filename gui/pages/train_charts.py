@@ -4,7 +4,7 @@ from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QSlider, QStackedWidget, QWidget
+from PySide6.QtWidgets import QFileDialog, QMenu, QSlider, QStackedWidget, QWidget
 
 from engine.job.cards import Chart as CardChart
 from engine.job.events import Changed, Evaluated, Event, Remark, Saved, Step
@@ -15,6 +15,7 @@ from gui.widgets.chart_grid import ChartGrid
 from gui.widgets.chart_markers import Marker
 from gui.widgets.chart_series import Axis
 from gui.widgets.chart_spec import ChartSpec, Curve, spec_of
+from gui.widgets.flow import Flow
 from gui.widgets.labels import Label
 from gui.widgets.segmented import Segmented
 
@@ -67,9 +68,8 @@ class TrainCharts(Card):
             grid.set_axis(self.axis)
         self.stack.setCurrentWidget(self.grids[tab])
 
-    def _bar(self) -> QHBoxLayout:
-        row = QHBoxLayout()
-        row.setSpacing(8)
+    def _bar(self) -> Flow:
+        row = Flow()
         is_preference = len(self.main.charts) > 1
         tabs = [
             ("main", self.tr("Preference") if is_preference else self.tr("Loss")),
@@ -79,7 +79,7 @@ class TrainCharts(Card):
         self.tabs = Segmented(tabs, "main", self.tr("Chart"))
         self.tabs.changed.connect(self._show_tab)
         row.addWidget(self.tabs)
-        row.addStretch(1)
+        row.add_spring()
         row.addWidget(Label(self.tr("Smoothing"), "small"))
         self.smoothing = QSlider(Qt.Orientation.Horizontal)
         self.smoothing.setRange(0, 99)

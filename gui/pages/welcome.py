@@ -95,9 +95,7 @@ class WelcomePage(QWidget):
     def _data_card(self) -> Card:
         card = Card(padding=20)
         self._add_top(card, "database", self.tr("Start from my own data"))
-        zone = DropZone(
-            self.tr("Drop a file anywhere in this window"), self.tr("JSON Lines, CSV, Parquet or plain text")
-        )
+        zone = DropZone(self.tr("Drop a file in this window"), self.tr("JSON Lines, CSV, Parquet, text"))
         zone.dropped.connect(self._take_paths)
         zone.clicked.connect(self._choose_file)
         card.body.addWidget(zone)

@@ -3,7 +3,7 @@
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
 from gui.widgets.icon_label import IconLabel
-from gui.widgets.labels import Label
+from gui.widgets.labels import ElidedLabel, Label
 from gui.widgets.look import set_look
 
 
@@ -26,7 +26,7 @@ class Card(QFrame):
         self.header = QHBoxLayout()
         self.header.setSpacing(8)
         self._title = Label(title, "heading")
-        self._subtle = Label(subtle, "small")
+        self._subtle = ElidedLabel(subtle, "small")
         if icon:
             self.header.addWidget(IconLabel(icon, "accent"))
         self.header.addWidget(self._title)

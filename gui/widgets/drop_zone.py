@@ -80,13 +80,15 @@ class DropZone(QAbstractButton):
         icons.paint(painter, QRectF(middle - 10, top, 20, 20), self._icon, tokens.muted)
         painter.setFont(theme.font(13, "semibold"))
         painter.setPen(theme.colour(tokens.text))
-        painter.drawText(
-            QRectF(8, top + 24, self.width() - 16, line), Qt.AlignmentFlag.AlignCenter, self._title
-        )
+        self._paint_line(painter, QRectF(8, top + 24, self.width() - 16, line), self._title)
         painter.setFont(theme.font(12))
         painter.setPen(theme.colour(tokens.muted))
         below = QRectF(8, top + 24 + line, self.width() - 16, line)
-        painter.drawText(below, Qt.AlignmentFlag.AlignCenter, self._text)
+        self._paint_line(painter, below, self._text)
+
+    def _paint_line(self, painter: QPainter, area: QRectF, text: str) -> None:
+        shown = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, int(area.width()))
+        painter.drawText(area, Qt.AlignmentFlag.AlignCenter, shown)
 
     def _set_over(self, is_over: bool) -> None:
         self._is_over = is_over

@@ -20,7 +20,7 @@ class TokenField(QWidget):
         self.edit = QLineEdit()
         self.edit.setEchoMode(QLineEdit.EchoMode.Password)
         self.edit.setAccessibleName(self.tr("Access token"))
-        self.edit.setFixedWidth(150)
+        self.edit.setFixedWidth(124)
         self.edit.textChanged.connect(self._refresh)
         self.edit.returnPressed.connect(self._press)
         self.button = Button("", compact=True)

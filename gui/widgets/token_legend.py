@@ -46,9 +46,10 @@ class TokenLegend(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        self._walk(painter)
+        has_room = self._walk(None) - _GAP <= self.width()  # else the words alone; screen readers hear all
+        self._walk(painter, has_room)
 
-    def _walk(self, painter: QPainter | None) -> float:
+    def _walk(self, painter: QPainter | None, with_meanings: bool = True) -> float:
         x = 0.0
         words = QFontMetrics(theme.font(13, "medium"))
         small = QFontMetrics(theme.font(12))
@@ -56,13 +57,15 @@ class TokenLegend(QWidget):
             is_chip = kind == "special"
             wide = (QFontMetrics(theme.font(11, "medium")) if is_chip else words).horizontalAdvance(word)
             wide += 12 if is_chip else 0
-            if painter is not None:
+            if painter is not None:  # each kind as it looks in the text
                 area = QRectF(x, 2, wide, self.height() - 5)
                 paint_piece(painter, Piece(x, wide, 0, 0, word, is_chip), area, kind, is_selected=False)
-                painter.setFont(theme.font(12))
-                painter.setPen(theme.colour(theme.current().muted))
-                painter.drawText(
-                    QRectF(x + wide + 8, 0, 300, self.height()), Qt.AlignmentFlag.AlignVCenter, meaning
-                )
-            x += wide + 8 + small.horizontalAdvance(meaning) + _GAP
+            x += wide + (8 if with_meanings else 0)
+            if with_meanings:
+                if painter is not None:
+                    painter.setFont(theme.font(12))
+                    painter.setPen(theme.colour(theme.current().muted))
+                    painter.drawText(QRectF(x, 0, 300, self.height()), Qt.AlignmentFlag.AlignVCenter, meaning)
+                x += small.horizontalAdvance(meaning)
+            x += _GAP
         return x
