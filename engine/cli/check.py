@@ -7,7 +7,7 @@ from pathlib import Path
 
 from engine.data.dataset import RowSet, open_rows, split
 from engine.job.errors import DataError, JobError
-from engine.job.job import Job, read_job, require_data, with_text
+from engine.job.job import Job, read_job, require_data, resolved_data, with_text
 from engine.library.devices import choose_device, machine
 from engine.library.models import ModelInfo, check_model, locate_model
 
@@ -39,7 +39,7 @@ def with_assignments(job: Job, assignments: list[str]) -> Job:
     """The job with every `section.field=value` applied; relative paths are taken from the current folder."""
     for assignment in assignments:
         job = with_text(job, assignment)
-    data = tuple(dataclasses.replace(source, path=_absolute(source.path)) for source in job.data)
+    data = tuple(dataclasses.replace(source, path=_data_path(source.path)) for source in job.data)
     source = job.model.source
     if source.startswith(".") or Path(source).expanduser().is_dir():
         source = _absolute(source)
@@ -77,6 +77,10 @@ def check_device(job: Job) -> None:
         reason = next((device.reason for device in found.devices if device.kind == kind), "")
         why = reason or "this computer has no such device"
         raise JobError(f"'device.kind' is '{kind}', but {why}.", "Set device.kind to 'auto' or 'cpu'.")
+
+
+def _data_path(path: str) -> str:
+    return resolved_data(path, Path.cwd()) if path else path
 
 
 def _absolute(path: str) -> str:

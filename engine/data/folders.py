@@ -5,7 +5,9 @@ from pathlib import Path
 
 from engine.data.readers import READERS, is_readable
 from engine.job.errors import DataError
+from engine.job.job import is_dataset_id
 from engine.job.sections import DataSource
+from engine.library.hub_data import locate_dataset
 
 _SPLIT = re.compile(r"(?:^|[^a-z])(train|test|validation|valid|val|dev|eval)(?:$|[^a-z])")
 _SAME = {"valid": "validation", "val": "validation", "dev": "validation", "eval": "test"}
@@ -17,6 +19,8 @@ def files_of(source: DataSource) -> list[Path]:
     Raises DataError when nothing is there, or not that split.
     """
     path, split = Path(source.path).expanduser(), source.split
+    if is_dataset_id(source.path) and not path.exists():
+        path = locate_dataset(source.path, source.subset, source.revision)
     if not path.is_dir():
         return [path]
     files = [file for file in sorted(path.rglob("*")) if _is_data(file, path)]

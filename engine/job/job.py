@@ -1,6 +1,7 @@
 """The job: everything a training run was asked to do. One frozen object, read from and written to TOML."""
 
 import dataclasses
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,6 +24,11 @@ from engine.job.sections import (
 from engine.job.settings import parse_value, read_section, section_values, setting_fields, unknown_name
 
 SCHEMA = 1
+_DATASET_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+_FILE_ENDINGS = (
+    *(".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".pq", ".arrow", ".txt", ".text", ".md"),
+    *(".gz", ".zst", ".zip"),
+)
 
 
 @dataclass(frozen=True)
@@ -228,10 +234,21 @@ def _read_data(value: object, folder: Path | None) -> tuple[DataSource, ...]:
         if not isinstance(table, Mapping):
             raise JobError(f"'{where}' is not a section.", "Write [[data]] on a line of its own.")
         source = read_section(DataSource, table, where)
-        if source.path and folder is not None and not Path(source.path).expanduser().is_absolute():
-            source = dataclasses.replace(source, path=str((folder / source.path).resolve()))
+        if source.path and folder is not None:
+            source = dataclasses.replace(source, path=resolved_data(source.path, folder))
         sources.append(source)
     return tuple(sources)
+
+
+def resolved_data(path: str, folder: Path) -> str:
+    """A relative data path taken from `folder`; the id of a hub dataset (org/name, no such folder here) stays."""
+    beside = folder / Path(path).expanduser()
+    return path if is_dataset_id(path) and not beside.exists() else str(beside.resolve())
+
+
+def is_dataset_id(path: str) -> bool:
+    """Whether a data path has the form of a hub id: "org/name", without the ending of a file."""
+    return _DATASET_ID.fullmatch(path) is not None and not path.lower().endswith(_FILE_ENDINGS)
 
 
 def _resolved_model(source: str, folder: Path) -> str:

@@ -88,6 +88,10 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         self.hub.requests.append(("GET", self.path, headers))
         parts = unquote(address.path).strip("/").split("/")
+        if parts[:2] == ["api", "datasets"]:  # datasets stand beside models, under an address of their own
+            parts[1] = "models"
+        elif parts[0] == "datasets":
+            parts = parts[1:]
         if self.hub.status:
             return self._refuse(self.hub.status)
         if parts == ["api", "whoami-v2"]:
