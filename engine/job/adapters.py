@@ -152,6 +152,7 @@ _BESIDE = (
         can_merge=False,
         can_gguf=False,
         can_recompute=False,
+        can_quantize=False,
         starts_at_base=False,
         learning_rate=1e-2,
     ),

@@ -21,9 +21,7 @@ def refuse_clashes(job: Job) -> None:
         raise JobError(title, "Switch one of them off.")
     if is_compressed and not card.can_quantize:
         title = f"{card.title} does not go with compressed weights ('model.quantization')."
-        raise JobError(
-            title, "Choose LoRA, DoRA, bottlenecks or prompts, or set 'model.quantization' to 'none'."
-        )
+        raise JobError(title, "Choose LoRA, DoRA or bottlenecks, or set 'model.quantization' to 'none'.")
     if is_compressed and is_pissa:
         title = (
             "'adapter.pissa' changes the model's own weights, which cannot be done while they are compressed."

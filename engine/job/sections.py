@@ -34,9 +34,9 @@ class ModelSection:
     quantization: str = setting(
         "none",
         "Compressed weights",
-        "Compression of the model's own weights while training.",
+        "Holds the model's own weights in a quarter of the memory while an adapter learns (QLoRA); slower.",
         term="quantization",
-        choices={"none": "None"},
+        choices={"none": "None", "nf4": "4-bit (NF4)"},
         advanced=True,
         group="Precision",
     )

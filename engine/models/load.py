@@ -9,13 +9,15 @@ from typing import Any
 import torch
 import transformers
 from safetensors import SafetensorError
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 
-from engine.job.errors import ModelError
+from engine.job.errors import JobError, ModelError
+from engine.library.compression import problem_on
 from engine.library.models import ModelInfo, check_model
 from engine.models.placement import choose_device, choose_dtype, dtype_name
 
 _LOCAL = {"local_files_only": True, "trust_remote_code": False}
+_BLOCK = 64  # weights that share a scale when they are compressed
 _AGAIN = "Download the model again, or choose another."
 
 
@@ -31,8 +33,13 @@ class LoadedModel:
     info: ModelInfo
 
 
-def load_model(folder: Path, dtype: str = "auto", device: str = "auto") -> LoadedModel:
+def load_model(
+    folder: Path, dtype: str = "auto", device: str = "auto", quantization: str = "none"
+) -> LoadedModel:
     """Load tokenizer and weights of a model folder; the author's code is never run.
+
+    With `quantization` "nf4" the matrices of its layers are compressed to 4 bits, their scales to 8 (Dettmers et al.
+    2023, sections 3.1 and 3.2), and `dtype` is what is computed in.
 
     Raises ModelError when the folder cannot be used (naming file or tensor), JobError when the device asked
     for is absent.
@@ -40,11 +47,15 @@ def load_model(folder: Path, dtype: str = "auto", device: str = "auto") -> Loade
     info = check_model(folder)
     place = choose_device(device)
     numbers = choose_dtype(dtype, place, info.parameters)
+    if quantization != "none":
+        _refuse_compression(info, place)
     tokenizer = load_tokenizer(folder)
-    model = _load_weights(folder, numbers)
+    compressed = {} if quantization == "none" else _compressed(numbers, place)
+    model = _load_weights(folder, numbers, compressed)
     _check_numbers(model, folder)
     _check_vocabulary(model, tokenizer, folder)
-    return LoadedModel(model.to(place).eval(), tokenizer, folder, dtype_name(numbers), place, info)
+    placed = model if compressed else model.to(place)
+    return LoadedModel(placed.eval(), tokenizer, folder, dtype_name(numbers), place, info)
 
 
 def load_tokenizer(folder: Path) -> Any:  # Any: transformers' tokenizers share no typed base
@@ -72,7 +83,27 @@ def quiet() -> Iterator[None]:
             transformers.logging.enable_progress_bar()
 
 
-def _load_weights(folder: Path, dtype: torch.dtype) -> Any:  # Any: see LoadedModel
+def _refuse_compression(info: ModelInfo, device: str) -> None:
+    reason = problem_on(device)
+    if not reason and (info.hidden % _BLOCK or info.intermediate % _BLOCK):
+        reason = f"{info.name} has matrices whose width {_BLOCK} does not divide."
+    if reason:
+        raise JobError(
+            f"The model's weights cannot be compressed: {reason}", "Set 'model.quantization' to 'none'."
+        )
+
+
+def _compressed(dtype: torch.dtype, device: str) -> dict[str, Any]:  # Any: transformers' arguments
+    config = BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=dtype,
+    )
+    return {"quantization_config": config, "device_map": {"": device}}
+
+
+def _load_weights(folder: Path, dtype: torch.dtype, more: dict[str, Any]) -> Any:  # Any: see LoadedModel
     with quiet():
         try:
             loaded: Any = AutoModelForCausalLM.from_pretrained(
@@ -82,6 +113,7 @@ def _load_weights(folder: Path, dtype: torch.dtype) -> Any:  # Any: see LoadedMo
                 output_loading_info=True,
                 ignore_mismatched_sizes=True,  # listed in the report, and refused below with both shapes
                 **_LOCAL,
+                **more,
             )
         except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
             words = str(error).split("\n")[0][:200]

@@ -51,9 +51,9 @@ def built_in(model: Any, dtype: torch.dtype) -> Merged:  # Any: PeftModel or a t
     own = own_adapter(model)
     if own is not None and own.kind == "freeze":
         # Weights that were trained themselves need no merging, only rounding, which leaves their change almost whole.
-        layers = int(own.settings["trained_layers"])
+        count = int(own.settings["trained_layers"])
         cast_parameters(model, dtype)
-        return Merged(model, layers, layers, 0.0)
+        return Merged(model, count, count, 0.0)
     base: Any = model.get_base_model() if isinstance(model, PeftModel) else model
     layers = [(name, part) for name, part in base.named_modules() if isinstance(part, BaseTunerLayer)]
     if not layers:

@@ -15,9 +15,9 @@ from engine.library.models import check_model
 from engine.models.adapters import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from engine.models.fingerprint import fingerprint
 from engine.models.own_adapter import is_own
+from engine.use.again import opened_again
 from engine.use.hearing import Ears
 from engine.use.making import Work, Written
-from engine.use.again import opened_again
 from engine.use.open import Opened, is_adapter, open_beside, open_place, own_dtype
 from engine.use.places import find_run_place
 from engine.use.prompts import trial_prompts, words_of
@@ -25,7 +25,7 @@ from engine.use.receipt import Expected, agreement, checks
 from engine.use.stranger import Export, Reopened, reopened
 from engine.use.target import check_target, filled, folder_size
 from engine.use.trial import Trial
-from engine.use.writing import bytes_needed, write_model
+from engine.use.writing import bytes_needed, generation_settings, write_model
 
 _NOTABLE_ROUNDING = 0.02  # of the norm of what was learned
 MERGED_CODE = """from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -33,14 +33,14 @@ MERGED_CODE = """from transformers import AutoModelForCausalLM, AutoTokenizer
 model = AutoModelForCausalLM.from_pretrained("this-folder")
 tokenizer = AutoTokenizer.from_pretrained("this-folder")"""
 ADAPTER_CODE = """from peft import PeftModel
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 base = AutoModelForCausalLM.from_pretrained("the-base-model", dtype="DTYPE")
 model = PeftModel.from_pretrained(base, "this-folder")
+model.generation_config = GenerationConfig.from_pretrained("this-folder")  # where an answer ends
 tokenizer = AutoTokenizer.from_pretrained("this-folder")"""
 OWN_CODE = """# PEFT has no such adapter. Tunewright opens this folder beside its base model; in a terminal:
 # tunewright compare this-folder --prompt "Hello"
-from engine.use.again import opened_again
 from engine.use.open import open_model
 
 opened = open_model("this-folder")
@@ -104,10 +104,15 @@ def export_merged(work: Work) -> Written:
 
 
 def export_adapter(work: Work) -> Written:
-    """An adapter's two files with tokenizer and card; the base is needed beside them."""
+    """An adapter's two files with tokenizer, end tokens and card; the base is needed beside them."""
     learned = work.place.learned
     if learned is None or not is_adapter(learned):
         raise ModelError("This run trained the whole model, so there is no adapter.", "Export it as merged.")
+    if work.place.beneath:
+        title = (
+            "This run began from what another run had learned, so its adapter alone is not the whole model."
+        )
+        raise ModelError(title, "Export it as merged.")
     work.phase("model", "Loading the model")
     tuned = open_beside(work.place, bases=work.bases)
     work.phase("answers", "Asking the tuned model")
@@ -119,6 +124,7 @@ def export_adapter(work: Work) -> Written:
     (work.part / ADAPTER_CONFIG).write_text(json.dumps(config, indent=2, sort_keys=True), encoding="utf-8")
     shutil.copyfile(learned / ADAPTER_WEIGHTS, work.part / ADAPTER_WEIGHTS)
     tuned.tokenizer.save_pretrained(work.part)
+    generation_settings(tuned.model, tuned.tokenizer, tuned.end_ids).save_pretrained(work.part)
     code = OWN_CODE if is_own(learned) else ADAPTER_CODE
     work.write_card("adapter", "as trained", code.replace("DTYPE", tuned.loaded.dtype))
     words = f"Adapter {tuned.fingerprint}; it needs its base model beside it."
@@ -140,7 +146,6 @@ def export_adapter(work: Work) -> Written:
         work.part,
         base=str(work.place.base),
         dtype=tuned.loaded.dtype,
-        end_ids=tuned.end_ids,
         device=tuned.loaded.device,
     )
     return Written(export, expected, tuned.fingerprint)
