@@ -1,7 +1,7 @@
 """Memory by part, always in the same order and colours: weights, adapter and optimizer, activations, working space."""
 
 from PySide6.QtCore import QLocale, QRectF, QSize, Qt
-from PySide6.QtGui import QFontMetrics, QPainter, QPainterPath, QPaintEvent
+from PySide6.QtGui import QFontMetrics, QPainter, QPainterPath, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from gui import theme
@@ -33,6 +33,7 @@ class MemoryBar(QWidget):
         self._heights.clear()
         shares = ", ".join(f"{name} {figure}" for name, figure in self._named())
         self.setAccessibleName(self.tr("Memory needed in gigabytes: {parts}").format(parts=shares))
+        self.setMinimumHeight(self.heightForWidth(self.width()))
         self.updateGeometry()
         self.update()
 
@@ -57,6 +58,10 @@ class MemoryBar(QWidget):
 
     def minimumSizeHint(self) -> QSize:
         return QSize(120, self.heightForWidth(520))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        # Not every layout around it asks for the height that a width needs.
+        self.setMinimumHeight(self.heightForWidth(self.width()))
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)

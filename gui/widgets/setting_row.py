@@ -19,6 +19,7 @@ class SettingRow(QWidget):
         words.setSpacing(1)
         self.label = TermLabel(label, term)
         self._help = Label(help, "small", wrap=True)
+        self._help.setMinimumWidth(80)  # a long path must not widen the page
         words.addWidget(self.label)
         words.addWidget(self._help)
         row.addLayout(words, 1)
