@@ -54,7 +54,7 @@ def load_model(
     model = _load_weights(folder, numbers, compressed)
     _check_numbers(model, folder)
     _check_vocabulary(model, tokenizer, folder)
-    placed = model if compressed else model.to(place)
+    placed = _always_alike(model) if compressed else model.to(place)
     return LoadedModel(placed.eval(), tokenizer, folder, dtype_name(numbers), place, info)
 
 
@@ -101,6 +101,14 @@ def _compressed(dtype: torch.dtype, device: str) -> dict[str, Any]:  # Any: tran
         bnb_4bit_compute_dtype=dtype,
     )
     return {"quantization_config": config, "device_map": {"": device}}
+
+
+def _always_alike(model: Any) -> Any:  # Any: see LoadedModel
+    """Keep a processor from repacking weights at the first answer: from then on it would compute otherwise."""
+    for part in model.modules():
+        if type(part).__name__ == "Linear4bit":
+            part.support_avx512bf16_for_cpu = False
+    return model
 
 
 def _load_weights(folder: Path, dtype: torch.dtype, more: dict[str, Any]) -> Any:  # Any: see LoadedModel
