@@ -9,8 +9,12 @@ from transformers import (
     GPT2LMHeadModel,
     MixtralConfig,
     MixtralForCausalLM,
+    OlmoeConfig,
+    OlmoeForCausalLM,
     Phi3Config,
     Phi3ForCausalLM,
+    Qwen3MoeConfig,
+    Qwen3MoeForCausalLM,
 )
 
 from engine.job.adapters import LoraSettings
@@ -30,6 +34,18 @@ MORE = {
     "phi3": lambda: Phi3ForCausalLM(Phi3Config(**SIZE, **ENDS)),
     "gemma3": lambda: Gemma3ForCausalLM(Gemma3TextConfig(**SIZE, **ENDS, head_dim=8, sliding_window=4)),
     "mixtral": lambda: MixtralForCausalLM(MixtralConfig(**SIZE, num_local_experts=4)),
+    "qwen3-moe": lambda: Qwen3MoeForCausalLM(
+        Qwen3MoeConfig(
+            **SIZE,
+            **ENDS,
+            head_dim=8,
+            num_experts=4,
+            num_experts_per_tok=2,
+            moe_intermediate_size=24,
+            norm_topk_prob=True,
+        )
+    ),
+    "olmoe": lambda: OlmoeForCausalLM(OlmoeConfig(**SIZE, **ENDS, num_experts=4, num_experts_per_tok=2)),
     "sliding mistral": lambda: tiny_model("mistral", sliding_window=4),
 }
 
