@@ -43,7 +43,7 @@ PLAIN = (
     "{% if add_generation_prompt %}{{ 'Assistant:\n' }}{% endif %}"
 )
 DEFAULTS = {"chatml": CHATML, "plain": PLAIN}
-_BATCH = 256
+_BATCH = 1024
 
 
 @dataclass(frozen=True)
