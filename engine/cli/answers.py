@@ -125,7 +125,7 @@ def add_answer_options(parser: ArgumentParser) -> None:
 def _compare(options: Namespace, output: Output) -> int:
     _check_answer_options(options)
     prompts = [*options.prompt, *(read_prompts(options.prompts) if options.prompts else [])]
-    if not prompts:
+    if not all(prompt.strip() for prompt in prompts or [""]):
         raise JobError("There is no prompt to answer.", "Give --prompt TEXT or --prompts FILE.")
     models = [resolved_model(text, runs_of(options)) for text in options.models]
     loaded, answers, end = ask_models(models, prompts, options, output)

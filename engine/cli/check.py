@@ -41,7 +41,7 @@ def with_assignments(job: Job, assignments: list[str]) -> Job:
         job = with_text(job, assignment)
     data = tuple(dataclasses.replace(source, path=_data_path(source.path)) for source in job.data)
     source = job.model.source
-    if source.startswith(".") or Path(source).expanduser().is_dir():
+    if source.strip() and (source.startswith(".") or Path(source).expanduser().is_dir()):
         source = _absolute(source)
     return dataclasses.replace(job, data=data, model=dataclasses.replace(job.model, source=source))
 

@@ -15,6 +15,7 @@ from engine.job.events import Check, Exported
 from engine.job.exports import EXPORTS
 from engine.job.tasks import ExportTask
 from engine.library.runs import create_task
+from engine.use.target import check_target, free_name
 
 
 def export_to_end(task: ExportTask, output: Output) -> tuple[Exported | None, list[Check], End]:
@@ -55,7 +56,8 @@ def _asked_task(options: Namespace) -> ExportTask:
     run = resolved_run(options.run_name, runs_of(options))
     out = options.out.expanduser().absolute()
     if out.exists():
-        raise FolderError(f"{out} exists already.", "Choose another name.")
+        raise FolderError(f"{out} exists already.", f"Choose another name, such as '{free_name(out)}'.")
+    check_target(str(out))
     return ExportTask(run=run, format=options.format, type=kind, out=str(out), card=not options.no_card)
 
 

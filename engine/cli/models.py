@@ -8,6 +8,7 @@ from engine.cli.output import Output
 from engine.cli.progress import EventPrinter, size
 from engine.cli.verb import DONE, Verb
 from engine.job.codec import to_plain
+from engine.job.errors import ModelError
 from engine.job.events import Progress
 from engine.library.folders import model_folders, starter_folder
 from engine.library.models import ModelInfo, describe, find_models, locate_model
@@ -72,6 +73,8 @@ def _download(options: Namespace, output: Output) -> int:
 
 def _show(options: Namespace, output: Output) -> int:
     info = describe(locate_model(options.model))
+    if info.kind == "broken":
+        raise ModelError(info.problem, info.advice)
     output.result(_values(info))
     facts: list[tuple[str, object]] = [
         ("Name", info.name),

@@ -124,8 +124,10 @@ def read_toml(path: Path) -> dict[str, Any]:  # Any: a TOML table
         return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     except FileNotFoundError:
         raise JobError(f"The job file {path} does not exist.", "Check the path.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise JobError(f"{path} cannot be read: {error}.", "Give a job file in TOML, UTF-8.") from None
+    except OSError as error:
+        raise JobError(f"{path} cannot be read: {error.strerror}.", "Give a job file in TOML.") from None
+    except UnicodeDecodeError:
+        raise JobError(f"{path.name} is not UTF-8 text.", "Save it as UTF-8.") from None
     except tomllib.TOMLDecodeError as error:
         raise JobError(f"{path.name} is not valid TOML: {error}.", "Mend that line.") from None
 
@@ -254,7 +256,8 @@ def is_dataset_id(path: str) -> bool:
 def _resolved_model(source: str, folder: Path) -> str:
     """A relative model folder beside the job file becomes absolute; 'starter', hub ids and the rest stay."""
     beside = folder / source
-    return str(beside.resolve()) if source.startswith(".") or beside.is_dir() else source
+    is_folder = bool(source.strip()) and (source.startswith(".") or beside.is_dir())
+    return str(beside.resolve()) if is_folder else source
 
 
 def _with_data_text(job: Job, name: str, text: str) -> Job:

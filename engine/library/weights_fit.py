@@ -31,7 +31,8 @@ def _check_tensor(
 ) -> None:
     if ending not in by_ending:
         advice = "Download the model again."
-        raise ModelError(f"The weights in {folder} lack the tensor '{ending}'.", advice)
+        name = f"layers.{ending}" if ending[:1].isdigit() else ending
+        raise ModelError(f"The weights in {folder} lack the tensor '{name}'.", advice)
     name = by_ending[ending]
     found = weights.tensors[name].shape
     if found != wanted:

@@ -4,6 +4,10 @@ import json
 
 import pytest
 
+from engine.job.channel import ADAPTER
+from engine.job.job import read_job
+from engine.library.runs import create_run
+
 
 @pytest.fixture
 def refused(call, runs):
@@ -29,6 +33,19 @@ def test_a_missing_job_file(refused, tmp_path):
 def test_a_job_file_that_is_not_toml(refused, tmp_path):
     (tmp_path / "job.toml").write_text("name = \n", encoding="utf-8")
     assert "line 1" in refused("train", tmp_path / "job.toml")
+
+
+def test_a_folder_in_the_place_of_a_job_file(refused, tmp_path):
+    sentence = refused("train", tmp_path)
+    assert "Is a directory" in sentence
+    assert "Errno" not in sentence
+
+
+def test_a_job_file_that_is_not_utf8(refused, tmp_path):
+    (tmp_path / "job.toml").write_bytes("name = 'café'".encode("latin-1"))
+    sentence = refused("train", tmp_path / "job.toml")
+    assert "job.toml is not UTF-8 text" in sentence
+    assert "codec" not in sentence
 
 
 def test_an_unknown_field_with_the_nearest_one(refused, job_file):
@@ -81,6 +98,15 @@ def test_an_unknown_architecture(refused, job_file, tmp_path):
     assert "odd" in refused("train", job_file, "--set", f"model.source={folder}").lower()
 
 
+def test_a_model_without_a_name(refused, job_file):
+    assert "No model was named" in refused("train", job_file, "--set", "model.source=")
+
+
+def test_a_job_that_names_an_empty_model(refused, job_file):
+    job_file.write_text('[model]\nsource = ""\n[[data]]\npath = "rows.jsonl"\n', encoding="utf-8")
+    assert "No model was named" in refused("train", job_file)
+
+
 def test_a_hub_model_that_is_not_here(refused, job_file):
     assert "models download" in refused("train", job_file, "--set", "model.source=nobody/nothing")
 
@@ -121,6 +147,10 @@ def test_compare_without_a_prompt(refused):
     assert "--prompt" in refused("compare", "starter")
 
 
+def test_compare_with_an_empty_prompt(refused):
+    assert "--prompt" in refused("compare", "starter", "--prompt", " ")
+
+
 def test_compare_with_an_empty_file_of_prompts(refused, tmp_path):
     (tmp_path / "prompts.txt").write_text("\n\n", encoding="utf-8")
     assert "holds no prompt" in refused("compare", "starter", "--prompts", tmp_path / "prompts.txt")
@@ -139,6 +169,29 @@ def test_compare_with_a_model_that_does_not_exist(refused, tmp_path):
 
 def test_inspect_of_a_missing_file(refused, tmp_path):
     assert "does not exist" in refused("inspect", tmp_path / "nowhere.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"), [("", "is empty"), ('{"a": \n', "Line 1"), ('{"a": 1}\n', "no kind of rows")]
+)
+def test_inspect_of_a_file_that_cannot_be_used(refused, tmp_path, content, words):
+    (tmp_path / "rows.jsonl").write_text(content, encoding="utf-8")
+    assert words in refused("inspect", tmp_path / "rows.jsonl")
+
+
+def test_show_of_what_is_no_model(call, tmp_path):
+    (tmp_path / "odd").mkdir()
+    done = call("models", "show", tmp_path / "odd")
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert "config.json is missing" in done.err
+
+
+def test_an_export_below_a_file(refused, job_file, tmp_path):
+    run = create_run(read_job(job_file), tmp_path / "store")
+    (run / ADAPTER).mkdir()
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    sentence = refused("export", run, "--out", tmp_path / "file" / "out")
+    assert "is a file, not a folder" in sentence
 
 
 def test_an_error_is_one_json_object_where_that_was_asked_for(call, tmp_path):
