@@ -101,7 +101,7 @@ class ExportReceipt(Card):
         self.open_button.clicked.connect(self.open_asked)
         self.path_button = Button(self.tr("Copy path"), "secondary", "copy")
         self.path_button.clicked.connect(self.copy_path_asked)
-        self.snippet_button = Button(self.tr("Copy load snippet"), "secondary", "code")
+        self.snippet_button = Button(self.tr("Copy snippet"), "secondary", "code")
         self.snippet_button.clicked.connect(self.copy_snippet_asked)
         for button in (self.open_button, self.path_button, self.snippet_button):
             row.addWidget(button)

@@ -40,7 +40,7 @@ class SampleCard(Card):
         self.badge = Badge("", "accent")
         self.add_to_header(self.badge)
         row = QHBoxLayout()
-        self.prompt = Label("", "muted", wrap=True)
+        self.prompt = ElidedLabel("", "muted")
         self.next_button = IconButton("chevron-right", self.tr("Next watched prompt"), compact=True)
         self.next_button.clicked.connect(self._next)
         row.addWidget(self.prompt, 1)
@@ -68,6 +68,7 @@ class SampleCard(Card):
         prompts = list(dict.fromkeys(sample.prompt for sample in run.samples))
         self.next_button.setVisible(len(prompts) > 1)
         self.button.setEnabled(run.status in ("running", "paused"))
+        self.button.setVisible(run.is_active)
         self.badge.setVisible(bool(prompts))
         for widget in (self.now_label, self.before_label):
             widget.setVisible(bool(prompts))

@@ -57,7 +57,7 @@ class ChoiceCard(QAbstractButton):
         line = QFontMetrics(theme.font(13, "semibold")).height()
         small = theme.font(12)
         inner = width - 2 * _PAD
-        term = QFontMetrics(small).height() if self._term else 0
+        term = text_height(self._term, small, inner) if self._term else 0
         return _PAD + line + 8 + term + 4 + text_height(self._below(), self._below_font(), inner) + _PAD
 
     def sizeHint(self) -> QSize:
@@ -80,18 +80,21 @@ class ChoiceCard(QAbstractButton):
         if self._term:
             painter.setFont(theme.font(12))
             painter.setPen(theme.colour(tokens.muted))
-            painter.drawText(QRectF(_PAD, top, inner, 40), WRAP, self._term)
-            top += QFontMetrics(theme.font(12)).height() + 4
+            height = text_height(self._term, theme.font(12), inner)
+            painter.drawText(QRectF(_PAD, top, inner, height), WRAP, self._term)
+            top += height + 4
         painter.setFont(self._below_font())
         painter.setPen(theme.colour(tokens.warn if is_blocked else tokens.text))
         painter.drawText(QRectF(_PAD, top, inner, self.height() - top), WRAP, self._below())
 
     def _paint_title(self, painter: QPainter, line: int, colour: str) -> None:
         font = theme.font(13, "medium" if self._reason else "semibold")
-        badge_width = self._paint_badge(painter, line) if self._badge else 0
+        room = self.width() - _TITLE_LEFT - _PAD
+        title_width = QFontMetrics(font).horizontalAdvance(self._title) + 6
+        if self._badge and title_width + self._badge_width() <= room:  # the title comes first
+            room -= self._paint_badge(painter, line)
         painter.setFont(font)
         painter.setPen(theme.colour(colour))
-        room = self.width() - _TITLE_LEFT - _PAD - badge_width
         shown = QFontMetrics(font).elidedText(self._title, Qt.TextElideMode.ElideRight, room)
         left = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
         painter.drawText(QRectF(_TITLE_LEFT, _PAD + 1, room, line), left, shown)
@@ -100,7 +103,7 @@ class ChoiceCard(QAbstractButton):
         text, ground = theme.current().tone("accent")
         font = theme.font(11, "semibold")
         metrics = QFontMetrics(font)
-        width = metrics.horizontalAdvance(self._badge) + 2 * _BADGE_PAD
+        width = self._badge_width()
         height = metrics.height() + 5
         area = QRectF(self.width() - _PAD - width, _PAD + 1 + (line - height) / 2, width, height)
         painter.setPen(Qt.PenStyle.NoPen)
@@ -110,6 +113,9 @@ class ChoiceCard(QAbstractButton):
         painter.setFont(font)
         painter.drawText(area, Qt.AlignmentFlag.AlignCenter, self._badge)
         return width + 6
+
+    def _badge_width(self) -> int:
+        return QFontMetrics(theme.font(11, "semibold")).horizontalAdvance(self._badge) + 2 * _BADGE_PAD
 
     def _below(self) -> str:
         return self._reason or self._sentence

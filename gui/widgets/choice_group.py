@@ -51,6 +51,12 @@ class ChoiceGroup(QWidget):
             choice.setChecked(name == value)
             choice.update()
 
+    def set_columns(self, columns: int) -> None:
+        """Put so many choices beside each other."""
+        if columns != self._columns:
+            self._columns = columns
+            self._arrange()
+
     def set_shown(self, value: str, is_shown: bool) -> None:
         """Show or hide one choice; the others close up."""
         self._choices[value].setVisible(is_shown)
@@ -87,5 +93,5 @@ class ChoiceGroup(QWidget):
         shown = [choice for choice in self._choices.values() if not choice.isHidden()]
         for place, choice in enumerate(shown):
             self._layout.addWidget(choice, place // self._columns, place % self._columns)
-        for column in range(self._columns):
-            self._layout.setColumnStretch(column, 1)
+        for column in range(max(self._columns, self._layout.columnCount())):
+            self._layout.setColumnStretch(column, int(column < self._columns))

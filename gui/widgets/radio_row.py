@@ -106,13 +106,19 @@ class RadioRow(QAbstractButton):
         room = QRectF(self._text_left(), self._pad(), self.width() - self._text_left() - self._pad(), height)
         painter.drawText(room, _LEFT, self._title)
         painter.setPen(theme.colour(tokens.muted))
+        side_font = theme.font(13, "medium")
         if self._side:
-            painter.setFont(theme.font(13, "medium"))
+            painter.setFont(side_font)
             painter.drawText(room, _RIGHT, self._side)
         if self._term:
             painter.setFont(theme.font(12))
             after = QFontMetrics(font).horizontalAdvance(self._title) + 9
-            painter.drawText(room.adjusted(after, 0, 0, 0), _LEFT, f"({self._term})")
+            taken = QFontMetrics(side_font).horizontalAdvance(self._side) + 9 if self._side else 0
+            left = room.adjusted(after, 0, -taken, 0)
+            elide = Qt.TextElideMode.ElideRight
+            painter.drawText(
+                left, _LEFT, painter.fontMetrics().elidedText(f"({self._term})", elide, int(left.width()))
+            )
 
     def _pad(self) -> int:
         return 12 if self._framed else 3

@@ -1,6 +1,6 @@
 """The two-minute example by hand, in the app as it starts: from Welcome to an exported folder.
 
-    python -m tests.flow.drive REPORT.json PICTURES
+    python -m tests.flow.drive REPORT.json [PICTURES]
 
 A process of its own, so that nothing of the test is in the window. The platform (xcb or offscreen), the home and
 the length of the example come by environment variables. What happened is written to the report.
@@ -141,7 +141,7 @@ class Flow:
         self.report["runs"] = [(row.record.status, row.record.votes) for row in page.runs.rows]
 
 
-def _go(report_path: Path, pictures: Path) -> None:
+def _go(report_path: Path, pictures: Path | None) -> None:
     window = next(w for w in QApplication.topLevelWidgets() if isinstance(w, MainWindow))
     flow = Flow(Hands(window, pictures))
     try:
@@ -160,5 +160,6 @@ def _go(report_path: Path, pictures: Path) -> None:
 
 if __name__ == "__main__":
     application = make_application()
-    QTimer.singleShot(300, lambda: _go(Path(sys.argv[1]), Path(sys.argv[2])))
+    report, *pictures = (Path(argument) for argument in sys.argv[1:])
+    QTimer.singleShot(300, lambda: _go(report, pictures[0] if pictures else None))
     sys.exit(main([]))

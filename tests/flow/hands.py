@@ -19,12 +19,13 @@ LOOK_MILLISECONDS = 20
 class Hands(QObject):
     """Everything goes through the window's own event loop, as with a person."""
 
-    def __init__(self, window: MainWindow, pictures: Path) -> None:
+    def __init__(self, window: MainWindow, pictures: Path | None) -> None:
         super().__init__(window)
         self.window = window
         self.stalls = Stalls(self)
         self._pictures = pictures
-        pictures.mkdir(parents=True, exist_ok=True)
+        if pictures is not None:
+            pictures.mkdir(parents=True, exist_ok=True)
 
     def until(self, is_so: Callable[[], object], seconds: float, what: str) -> None:
         """Wait until `is_so()`; fails with `what`, and with what the window says, after so many seconds."""
@@ -76,7 +77,9 @@ class Hands(QObject):
         self.rest()
 
     def picture(self, name: str) -> None:
-        """The window in both themes at both sizes. The window is put back as it was."""
+        """The window in both themes at both sizes, if they are wanted. The window is put back as it was."""
+        if self._pictures is None:
+            return
         self.stalls.pause()
         before = self.window.state.preferences.theme
         for theme in THEMES:

@@ -22,7 +22,8 @@ PICTURES = "TUNEWRIGHT_SCREENSHOTS"
 @pytest.mark.timeout(280)
 def test_the_example_goes_from_welcome_to_an_exported_folder_in_a_real_window(tmp_path):
     with screen() as display:
-        report = _drive(tmp_path, {"QT_QPA_PLATFORM": "xcb", "DISPLAY": display})
+        pictures = Path(os.environ.get(PICTURES) or tmp_path / "pictures")
+        report = _drive(tmp_path, {"QT_QPA_PLATFORM": "xcb", "DISPLAY": display}, str(pictures))
     _judge(report, tmp_path)
     assert _answer_of_a_stranger(report) == report["tuned"]
 
@@ -35,9 +36,9 @@ def test_the_example_goes_from_welcome_to_an_exported_folder_offscreen(tmp_path)
     assert _answer_of_a_stranger(report) == report["tuned"]
 
 
-def _drive(tmp_path: Path, platform: dict[str, str]) -> dict:
+def _drive(tmp_path: Path, platform: dict[str, str], *pictures: str) -> dict:
     home = tmp_path / "home"
-    report, pictures = tmp_path / "report.json", Path(os.environ.get(PICTURES) or tmp_path / "pictures")
+    report = tmp_path / "report.json"
     environment = {
         **os.environ,
         **platform,
@@ -47,8 +48,7 @@ def _drive(tmp_path: Path, platform: dict[str, str]) -> dict:
         "PYTHONWARNINGS": "always",
         "PYTHONFAULTHANDLER": "1",
     }
-    folder = pictures / platform["QT_QPA_PLATFORM"]
-    command = [sys.executable, "-m", "tests.flow.drive", str(report), str(folder)]
+    command = [sys.executable, "-m", "tests.flow.drive", str(report), *pictures]
     done = subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=270, check=False
     )

@@ -60,7 +60,7 @@ def test_pairs_of_answers_lead_to_preference_training_with_one_click(window, tmp
     inspection = window.state.inspection
     until(lambda: inspection.inspected and inspection.inspected.is_complete, 60, "the pairs to be read")
     assert not page.shape.fix_button.isVisible()
-    until(lambda: page.tokens.pair.isVisible(), 20, "both answers side by side")
+    until(page.tokens.pair.isVisible, 20, "both answers side by side")
     assert "It is" in page.tokens.chosen.text()
     assert "No" in page.tokens.rejected.text()
 
