@@ -10,6 +10,7 @@ from engine.job.adapters import ADAPTERS
 from engine.job.errors import JobError
 from engine.job.events import Prepared, Remark, Sampled, Step, Trained
 from engine.job.job import with_value
+from engine.library.lineage import lineage_of
 from engine.models.adapters import load_adapter, trained_parameters
 from engine.models.load import load_model
 from engine.train.assembly import trainable_model
@@ -117,7 +118,7 @@ def test_recomputing_activations_gives_the_same_step(adapter, tmp_path):
 def test_the_learned_numbers_are_counted(tmp_path):
     job = job_with(tmp_path, "bottleneck", width=8)
     events = run(job, tmp_path / "run")
-    model = trainable_model(job, load_model(tmp_path / "model", "float32", "cpu"))
+    model = trainable_model(job, load_model(tmp_path / "model", "float32", "cpu"), lineage_of(job))
     trained = sum(weight.numel() for weight in trained_parameters(model).values())
     # Two layers with two networks each: 32 x 8 twice, and their biases.
     assert trained == told(events, Prepared)[0].parameters_trained == 2 * 2 * (2 * 32 * 8 + 8 + 32)

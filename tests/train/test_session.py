@@ -101,8 +101,9 @@ def test_a_loss_that_is_no_number_ends_the_run_and_keeps_the_last_checkpoint(tmp
         return dataclasses.replace(total, loss=math.nan) if len(calls) == 3 else total
 
     monkeypatch.setattr(loop, "accumulate", broken)
+    job = tiny_job(tmp_path, watch={"evaluate_every": 50})  # no checkpoint of the best beside it
     with pytest.raises(TrainingError, match="step 3") as error:
-        run(tiny_job(tmp_path), tmp_path / "run", once(Step, 1, Save()))
+        run(job, tmp_path / "run", once(Step, 1, Save()))
     assert "lower learning rate" in error.value.advice
     assert newest(tmp_path / "run").name == "step-000001"
     assert not (tmp_path / "run" / "adapter").exists()
