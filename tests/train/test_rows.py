@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from engine.job.channel import Desk
@@ -56,3 +58,26 @@ def test_a_pair_is_one_example_with_two_parts(tmp_path):
 def test_no_usable_row_is_refused_with_the_reason(tmp_path):
     with pytest.raises(DataError, match=r"rows\.jsonl"):
         prepared(tmp_path, [{"instruction": "dog?", "response": ""}] * 2)
+
+
+def test_rows_that_are_left_out_are_listed_in_the_run_folder(tmp_path):
+    rows = [*ROWS, {"instruction": "dog?", "response": ""}, {"instruction": "dog?", "response": "fox " * 90}]
+    found = prepared(tmp_path, rows, validation=0.0, max_tokens=40, too_long="drop")
+    listed = [json.loads(line) for line in (tmp_path / "skipped.jsonl").read_text("utf-8").splitlines()]
+    assert [(row["number"], row["line"], row["reason"]) for row in listed] == [
+        (11, 11, "empty answer"),
+        (12, 12, "too long"),
+    ]
+    assert (len(found.train), found.skipped) == (10, 2)
+
+
+def test_a_start_without_a_row_that_fits_is_refused_with_row_numbers(tmp_path):
+    with pytest.raises(DataError, match=r"0 of 10 rows fit 8 tokens .* \(rows 1, 2, 3, 4, 5 and 5 more\)"):
+        prepared(tmp_path, ROWS, validation=0.0, max_tokens=8, too_long="drop")
+
+
+def test_a_divided_text_gives_several_examples_of_one_row(tmp_path):
+    found = prepared(tmp_path, [{"text": "the lazy dog " * 60}], "pretrain", validation=0.0, max_tokens=32)
+    assert len(found.train) > 3
+    assert {example.number for example in found.train} == {1}
+    assert found.cut == 0
