@@ -96,7 +96,7 @@ _LOW_RANK = (
     AdapterCard(
         kind="vera",
         title="VeRA",
-        subtitle="Shared random matrices",
+        subtitle="Shared matrices",
         help="All layers share random matrices; only their scales are learned.",
         good_for="Many adapters in little space.",
         costs="Needs a higher learning rate, and learns less than LoRA.",
@@ -127,7 +127,7 @@ _BESIDE = (
     AdapterCard(
         kind="bottleneck",
         title="Bottleneck",
-        subtitle="Small networks between",
+        subtitle="Small networks",
         help="Adds small networks behind the layers.",
         good_for="Learning much while the model itself stays untouched.",
         costs="Stays beside the model; opens only in Tunewright.",

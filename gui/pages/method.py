@@ -4,8 +4,10 @@ from pathlib import Path
 
 from PySide6.QtWidgets import QFileDialog, QScrollArea, QVBoxLayout, QWidget
 
+from engine.job.adapters import ADAPTERS
 from engine.job.errors import EngineError
 from engine.job.job import with_kind
+from engine.library.compression import quantization_problem
 from gui.language import QT_TRANSLATE_NOOP
 from gui.pages.method_advanced import AdvancedCard
 from gui.pages.method_cards import AdapterCards, LossCards, TaskCards
@@ -36,7 +38,7 @@ class MethodPage(Page):
         self.losses = LossCards()
         self.adapters = AdapterCards()
         self.simple = SimpleCard(state)
-        self.advanced = AdvancedCard(state.draft)
+        self.advanced = AdvancedCard(state.draft, self._refusal)
         self.strip = EstimateStrip()
         self.body.addWidget(self._scrolled(), 1)
         self.body.addWidget(self.strip)
@@ -112,11 +114,20 @@ class MethodPage(Page):
         self.strip.fill(costs)
 
     def _blocked(self, full: Costs | None) -> dict[str, str]:
-        if full is None or full.estimate.fits:
-            return {}
-        words = self.tr("Needs {need}, {free} free.")
-        need, free = size_words(full.estimate.total), size_words(full.estimate.free)
-        return {"full": words.format(need=need, free=free)}
+        blocked = {}
+        if self.state.draft.job.model.quantization != "none":
+            words = self.tr("Not with compressed weights.")
+            blocked = {kind: words for kind, card in ADAPTERS.items() if not card.can_quantize}
+        if full is not None and not full.estimate.fits:
+            need, free = size_words(full.estimate.total), size_words(full.estimate.free)
+            blocked["full"] = self.tr("Needs {need}, {free} free.").format(need=need, free=free)
+        return blocked
+
+    def _refusal(self, key: str, value: object) -> str:
+        """Why this computer cannot do what a field asks for."""
+        if key == "model.quantization" and value != "none":
+            return quantization_problem(self.state.machine.now)
+        return ""
 
     def _load(self) -> None:
         name, _ = QFileDialog.getOpenFileName(self, self.tr("Load a preset"), "", "TOML (*.toml)")

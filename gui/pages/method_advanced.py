@@ -1,10 +1,20 @@
 """Advanced: every field of the chosen cards and of the run's sections, generated from the settings."""
 
+from collections.abc import Callable
+
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
+from engine.job.adapters import ADAPTERS
 from engine.job.errors import JobError
 from engine.job.job import CARD_SECTIONS, Job, with_value
-from engine.job.sections import DeviceSection, RowsSection, SavingSection, TrainSection, WatchSection
+from engine.job.sections import (
+    DeviceSection,
+    ModelSection,
+    RowsSection,
+    SavingSection,
+    TrainSection,
+    WatchSection,
+)
 from engine.job.settings import SettingField
 from gui.state.draft import Draft
 from gui.widgets.badge import Badge
@@ -28,8 +38,11 @@ TABS = ("Steps", "Optimizer", "Method", "Adapter", "Text", "Precision", "Checkin
 class AdvancedCard(Card):
     """Folded at first. The form is made anew when another card is chosen."""
 
-    def __init__(self, draft: Draft, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, draft: Draft, refusal: Callable[[str, object], str], parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent=parent, padding=16)
+        self._refusal = refusal
         self._draft = draft
         self._kinds: tuple[str, ...] = ()
         self.form: Form | None = None
@@ -124,6 +137,10 @@ class AdvancedCard(Card):
             self.form.set_filter(text)
 
     def _change(self, key: str, value: object) -> None:
+        reason = self._refusal(key, value)
+        if reason and self.form is not None:
+            self.form.set_error(key, reason)
+            return
         try:
             self._draft.set_value(key, value)
         except JobError as error:
@@ -139,7 +156,8 @@ class AdvancedCard(Card):
 
 def form_fields(job: Job) -> list[tuple[str, SettingField]]:
     """The fields of the form for the chosen cards: (dotted name, field) pairs."""
-    fields = [pair for section, cls in SECTIONS.items() for pair in fields_of(cls, section)]
+    fields = [pair for pair in fields_of(ModelSection, "model") if pair[1].setting.group]
+    fields += [pair for section, cls in SECTIONS.items() for pair in fields_of(cls, section)]
     for section in CARD_SECTIONS:
         fields += fields_of(type(getattr(job, section).settings), section)
     return fields
@@ -155,5 +173,6 @@ def values_of(job: Job) -> dict[str, object]:
 
 
 def defaults_of(job: Job) -> dict[str, object]:
-    """The tested value of every field of the form."""
-    return {key: field.default for key, field in form_fields(job)}
+    """The tested value of every field of the form; how strongly depends on the part that changes."""
+    values = {key: field.default for key, field in form_fields(job)}
+    return values | {"train.learning_rate": ADAPTERS[job.adapter.kind].learning_rate}

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 
 from PySide6.QtCore import QUrl, Signal
-from PySide6.QtGui import QDesktopServices
+from PySide6.QtGui import QDesktopServices, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from engine.job.adapters import ADAPTERS
+from engine.job.cards import AdapterCard
 from engine.job.job import Job
 from engine.job.methods import FAMILIES, METHODS
 from gui.language import QT_TRANSLATE_NOOP
@@ -15,6 +16,8 @@ from gui.widgets.choice_card import ChoiceCard
 from gui.widgets.choice_group import ChoiceGroup
 from gui.widgets.labels import Label, TermLabel
 
+_COLUMNS = 5  # of adapter cards, one less below a width of _WIDE pixels
+_WIDE = 860
 ROWS_MISSING = {
     "conversation": "Your data has no questions with answers.",
     "preference": "Your data has no chosen and rejected answers.",
@@ -97,20 +100,30 @@ class LossCards(_Cards):
 
 
 class AdapterCards(_Cards):
-    """The parts that may change."""
+    """The parts that may change; the rarer ones are shown on demand, and while one of them is chosen."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(
-            QT_TRANSLATE_NOOP("AdapterCards", "Which part of the model changes?"), "adapter", 5, parent
+            QT_TRANSLATE_NOOP("AdapterCards", "Which part of the model changes?"), "adapter", _COLUMNS, parent
         )
         for card in ADAPTERS.values():
-            badge = "Recommended" if card.recommended else ""
+            badge = self.tr("Recommended") if card.recommended else ""
             self.group.add(card.kind, ChoiceCard(card.title, card.subtitle, card.help, badge))
         self.group.changed.connect(self.chosen)
-        self.result = Label("", "small", wrap=True)
+        self._is_open = False
+        self.more = Button("", "link")
+        self.more.clicked.connect(self._toggle)
+        self.heading.addWidget(self.more)
+        self.words = Label("", "small", wrap=True)
+        self.paper = Button("", "link", "external-link", compact=True)
+        self.paper.clicked.connect(self._open_paper)
+        self._url = ""
+        foot = QHBoxLayout()
+        foot.addWidget(self.words, 1)
+        foot.addWidget(self.paper)
         layout = self.layout()
-        assert layout is not None
-        layout.addWidget(self.result)
+        assert isinstance(layout, QVBoxLayout)
+        layout.addLayout(foot)
 
     def fill(self, job: Job, blocked: Mapping[str, str]) -> None:
         """Follow the draft; `blocked` holds the reason of each card that cannot be chosen."""
@@ -118,13 +131,38 @@ class AdapterCards(_Cards):
         for kind in ADAPTERS:
             self.group.choice(kind).set_blocked(blocked.get(kind, ""))
         card = ADAPTERS[job.adapter.kind]
+        self._show_some(job.adapter.kind)
+        self.words.setText(" ".join((card.good_for, card.costs, self._result(card))))
+        self.paper.set_label(card.paper.title)
+        self._url = card.paper.url
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """A narrow window has fewer cards beside each other."""
+        super().resizeEvent(event)
+        self.group.set_columns(_COLUMNS if event.size().width() >= _WIDE else _COLUMNS - 1)
+
+    def _open_paper(self) -> None:
+        QDesktopServices.openUrl(QUrl(self._url))
+
+    def _toggle(self) -> None:
+        self._is_open = not self._is_open
+        self._show_some(self.group.value())
+
+    def _show_some(self, chosen: str) -> None:
+        is_needed = ADAPTERS[chosen].expert
+        rare = [kind for kind, card in ADAPTERS.items() if card.expert]
+        for kind in rare:
+            self.group.set_shown(kind, self._is_open or kind == chosen)
+        hidden = len(rare) - is_needed
+        words = self.tr("Show fewer") if self._is_open else self.tr("Show {n} more").format(n=hidden)
+        self.more.set_label(words)
+
+    def _result(self, card: AdapterCard) -> str:
         ways = [self.tr("one complete model")] if card.can_merge else []
         ways += ["GGUF"] if card.can_gguf else []
-        ways += [self.tr("the adapter alone")] if job.adapter.kind != "full" else []
+        ways += [self.tr("the adapter alone")] if card.saves != "model" else []
         listed = self.tr("{others} or {last}").format(others=", ".join(ways[:-1]), last=ways[-1])
-        self.result.setText(
-            self.tr("The result can be exported as {ways}.").format(ways=listed if ways[:-1] else ways[-1])
-        )
+        return self.tr("The result can be exported as {ways}.").format(ways=listed if ways[:-1] else ways[-1])
 
 
 def _first_method(family: str) -> str:
