@@ -172,7 +172,12 @@ def export_gguf(work: Work) -> Written:
 def _stranger(work: Work, tuned: Opened, name: str) -> Export:
     gives_ids = splitter(tuned.tokenizer) not in READABLE
     return Export(
-        work.part, gguf_file=name, end_ids=tuned.end_ids, device=tuned.loaded.device, gives_ids=gives_ids
+        work.part,
+        gguf_file=name,
+        config=str(work.place.base),
+        end_ids=tuned.end_ids,
+        device=tuned.loaded.device,
+        gives_ids=gives_ids,
     )
 
 

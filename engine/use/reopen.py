@@ -4,10 +4,10 @@ A script of its own for a process of its own: nothing of Tunewright is imported 
 
     python -P reopen.py REQUEST.json REPLY.json LOGITS.safetensors
 
-REQUEST: folder, gguf_file ("" for none), base ("" or where the adapter's base is, to load in dtype), prompts (a text to continue,
-or messages), ids (the prompts as tokens; empty: by the export's tokenizer), max_new_tokens, end_ids (empty: as
-the export says), device, threads. REPLY:
-parameters, eos, has_template, and for each prompt its prompt_ids and answer_ids. LOGITS: for each prompt the
+REQUEST: folder, gguf_file ("" for none), config (for a GGUF, the folder of the original's config.json), base (""
+or where the adapter's base is, to load in dtype), prompts (a text to continue, or messages), ids (the prompts as
+tokens; empty: by the export's tokenizer), max_new_tokens, end_ids (empty: as the export says), device, threads.
+REPLY: parameters, eos, has_template, and for each prompt its prompt_ids and answer_ids. LOGITS: for each prompt the
 logits `(V,)` of the answer's first token.
 """
 
@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 from safetensors.torch import save_file
-from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 
 def main(request_path: str, reply_path: str, logits_path: str) -> None:
@@ -60,9 +60,25 @@ def _model(request: dict[str, Any]) -> Any:
         return model
     if request["gguf_file"]:
         return AutoModelForCausalLM.from_pretrained(
-            folder, gguf_file=request["gguf_file"], dtype=torch.float32, local_files_only=True
+            folder,
+            gguf_file=request["gguf_file"],
+            config=_gguf_config(request),
+            dtype=torch.float32,
+            local_files_only=True,
         )
     return AutoModelForCausalLM.from_pretrained(folder, local_files_only=True)
+
+
+def _gguf_config(request: dict[str, Any]) -> Any:
+    """What the file says, with what transformers' reader passes over there: scaled positions, Qwen3's head size."""
+    config = AutoConfig.from_pretrained(
+        request["folder"], gguf_file=request["gguf_file"], local_files_only=True
+    )
+    original = AutoConfig.from_pretrained(request["config"], local_files_only=True)
+    for name in ("rope_parameters", "head_dim"):
+        if getattr(original, name, None) is not None:
+            setattr(config, name, getattr(original, name))
+    return config
 
 
 def _tokenizer(request: dict[str, Any]) -> Any:

@@ -37,6 +37,7 @@ class Reopened:
 class Export:
     """What the stranger's process shall open. `base` is needed by an adapter, `gguf_file` names a GGUF.
 
+    `config` is the folder of the original's config.json, for what transformers' reader passes over in a GGUF.
     `dtype` is what an adapter's base is loaded in; `end_ids` are given where the export itself has no place for
     them. `gives_ids`: transformers does not know how this file splits text, so the prompts are given as tokens.
     """
@@ -44,6 +45,7 @@ class Export:
     folder: Path
     base: str = ""
     gguf_file: str = ""
+    config: str = ""
     end_ids: tuple[int, ...] = ()
     dtype: str = ""
     device: str = "cpu"
@@ -86,6 +88,7 @@ def _request(export: Export, trial: Trial, tokenizer: Any, max_new_tokens: int) 
         "base": export.base,
         "dtype": export.dtype,
         "gguf_file": export.gguf_file,
+        "config": export.config,
         "end_ids": list(export.end_ids),
         "device": export.device,
         "threads": torch.get_num_threads(),

@@ -148,6 +148,33 @@ def test_a_gguf_is_read_and_answers(kind, tmp_path, quick):
     assert lines[0].title == "The file opens by itself"
 
 
+@pytest.mark.parametrize(
+    ("family", "changes"),
+    [
+        ("llama", {"rope_parameters": {"rope_type": "linear", "factor": 2.0, "rope_theta": 1e4}}),
+        (
+            "llama",
+            {
+                "rope_parameters": {
+                    "rope_type": "llama3",
+                    "rope_theta": 1e4,
+                    "factor": 8.0,
+                    "low_freq_factor": 1.0,
+                    "high_freq_factor": 4.0,
+                    "original_max_position_embeddings": 32,
+                }
+            },
+        ),
+        ("qwen3", {"head_dim": 16}),
+    ],
+)
+def test_a_gguf_is_tried_with_what_its_reader_passes_over(family, changes, tmp_path, quick):
+    base = saved_model(tmp_path / "scaled", family, initializer_range=0.1, **changes)
+    run = tuned_run(base, data_file(tmp_path), strength=0.3)
+    _, lines, _ = exported(run, tmp_path, format="gguf", type="f32")
+    assert all(line.passed for line in lines), lines
+
+
 def test_a_model_trained_whole_is_exported_whole(base, tmp_path, quick):
     run = tuned_run(base, data_file(tmp_path), is_whole=True)
     _, lines, _ = exported(run, tmp_path)
