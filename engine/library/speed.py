@@ -32,11 +32,12 @@ def token_operations(job: Job, model: ModelInfo) -> float:
 
     A multiplication with a weight is two operations. Forward once, and backward once to the inputs; once more
     for the gradient of the weights themselves where they are trained; forward again where activations are
-    recomputed; and forward once for a reference.
+    recomputed; and forward once for a reference. KTO looks at a second answer of each row, without learning it.
     """
     matrices = sum(linear.inputs * linear.outputs for linear in layer_linears(model))
     weights = model.layers * matrices + model.vocab * model.hidden
     passes = 2 + (job.adapter.kind == "full") + job.train.checkpointing + job.method_card.needs_reference
+    passes += 2 * (job.method.kind == "kto")
     return 2.0 * weights * passes
 
 
