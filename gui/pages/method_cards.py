@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 
 from PySide6.QtCore import QUrl, Signal
-from PySide6.QtGui import QDesktopServices, QResizeEvent
+from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from engine.job.adapters import ADAPTERS
-from engine.job.cards import AdapterCard
+from engine.job.cards import AdapterCard, MethodCard
 from engine.job.job import Job
 from engine.job.methods import FAMILIES, METHODS
 from gui.language import QT_TRANSLATE_NOOP
@@ -63,61 +63,20 @@ class TaskCards(_Cards):
             self.group.choice(family).set_blocked(reason)
 
 
-class LossCards(_Cards):
-    """The methods of the chosen family, where it has several."""
+class _RareCards(_Cards):
+    """Cards of which the rarer ones are shown on demand, and while one of them is chosen; a line tells the rest."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(
-            QT_TRANSLATE_NOOP("LossCards", "How are the two answers compared?"), "loss", 2, parent
-        )
-        self.paper = Button("", "link", "external-link")
-        self.paper.clicked.connect(self._open_paper)
-        self.heading.addWidget(self.paper)
-        self._url = ""
-        for card in METHODS.values():
-            if _has_siblings(card.family):
-                self.group.add(card.kind, ChoiceCard(card.title, card.subtitle, card.help))
-        self.group.changed.connect(self.chosen)
-        self.costs = Label("", "small", wrap=True)
-        layout = self.layout()
-        assert layout is not None
-        layout.addWidget(self.costs)
-
-    def fill(self, job: Job) -> None:
-        """Follow the draft."""
-        card = job.method_card
-        self.setVisible(_has_siblings(card.family))
-        for kind, other in METHODS.items():
-            if _has_siblings(other.family):
-                self.group.set_shown(kind, other.family == card.family)
-        self.group.set_value(card.kind)
-        self.paper.set_label(card.paper.title)
-        self._url = card.paper.url
-        self.costs.setText(f"{card.good_for} {card.costs}")
-
-    def _open_paper(self) -> None:
-        QDesktopServices.openUrl(QUrl(self._url))
-
-
-class AdapterCards(_Cards):
-    """The parts that may change; the rarer ones are shown on demand, and while one of them is chosen."""
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(
-            QT_TRANSLATE_NOOP("AdapterCards", "Which part of the model changes?"), "adapter", _COLUMNS, parent
-        )
-        for card in ADAPTERS.values():
-            badge = self.tr("Recommended") if card.recommended else ""
-            self.group.add(card.kind, ChoiceCard(card.title, card.subtitle, card.help, badge))
-        self.group.changed.connect(self.chosen)
+    def __init__(self, title: str, term: str, columns: int, parent: QWidget | None = None) -> None:
+        super().__init__(title, term, columns, parent)
         self._is_open = False
+        self._url = ""
+        self.group.changed.connect(self.chosen)
         self.more = Button("", "link")
         self.more.clicked.connect(self._toggle)
         self.heading.addWidget(self.more)
         self.words = Label("", "small", wrap=True)
         self.paper = Button("", "link", "external-link", compact=True)
         self.paper.clicked.connect(self._open_paper)
-        self._url = ""
         foot = QHBoxLayout()
         foot.addWidget(self.words, 1)
         foot.addWidget(self.paper)
@@ -125,37 +84,78 @@ class AdapterCards(_Cards):
         assert isinstance(layout, QVBoxLayout)
         layout.addLayout(foot)
 
-    def fill(self, job: Job, blocked: Mapping[str, str]) -> None:
-        """Follow the draft; `blocked` holds the reason of each card that cannot be chosen."""
-        self.group.set_value(job.adapter.kind)
-        for kind in ADAPTERS:
-            self.group.choice(kind).set_blocked(blocked.get(kind, ""))
-        card = ADAPTERS[job.adapter.kind]
-        self._show_some(job.adapter.kind)
-        self.words.setText(" ".join((card.good_for, card.costs, self._result(card))))
-        self.paper.set_label(card.paper.title)
-        self._url = card.paper.url
+    def show_some(self, cards: Mapping[str, MethodCard] | Mapping[str, AdapterCard], chosen: str) -> None:
+        """Show the usual ones of `cards`, the rare ones as asked for, and no others."""
+        self._cards, self._chosen = cards, chosen
+        self.group.set_value(chosen)
+        for kind in self.kinds():
+            is_rare = kind in cards and cards[kind].expert
+            self.group.set_shown(kind, kind in cards and (not is_rare or self._is_open or kind == chosen))
+        hidden = sum(card.expert for kind, card in cards.items() if kind != chosen)
+        self.more.setVisible(hidden > 0)
+        words = self.tr("Show fewer") if self._is_open else self.tr("Show {n} more").format(n=hidden)
+        self.more.set_label(words)
+        paper = cards[chosen].paper
+        self.paper.set_label(paper.title)
+        self._url = paper.url
 
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        """A narrow window has fewer cards beside each other."""
-        super().resizeEvent(event)
-        self.group.set_columns(_COLUMNS if event.size().width() >= _WIDE else _COLUMNS - 1)
+    def kinds(self) -> list[str]:
+        """Every kind that has a card here."""
+        raise AssertionError("each group of cards says so itself")
+
+    def _toggle(self) -> None:
+        self._is_open = not self._is_open
+        self.show_some(self._cards, self._chosen)
 
     def _open_paper(self) -> None:
         QDesktopServices.openUrl(QUrl(self._url))
 
-    def _toggle(self) -> None:
-        self._is_open = not self._is_open
-        self._show_some(self.group.value())
 
-    def _show_some(self, chosen: str) -> None:
-        is_needed = ADAPTERS[chosen].expert
-        rare = [kind for kind, card in ADAPTERS.items() if card.expert]
-        for kind in rare:
-            self.group.set_shown(kind, self._is_open or kind == chosen)
-        hidden = len(rare) - is_needed
-        words = self.tr("Show fewer") if self._is_open else self.tr("Show {n} more").format(n=hidden)
-        self.more.set_label(words)
+class LossCards(_RareCards):
+    """The methods of the chosen family, where it has several."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(QT_TRANSLATE_NOOP("LossCards", "How does it learn from them?"), "loss", 4, parent)
+        for kind in self.kinds():
+            card = METHODS[kind]
+            self.group.add(kind, ChoiceCard(card.title, card.subtitle, card.help))
+
+    def kinds(self) -> list[str]:
+        """The methods that have siblings."""
+        return [kind for kind, card in METHODS.items() if _has_siblings(card.family)]
+
+    def fill(self, job: Job) -> None:
+        """Follow the draft."""
+        card = job.method_card
+        self.setVisible(_has_siblings(card.family))
+        if _has_siblings(card.family):
+            family = {kind: other for kind, other in METHODS.items() if other.family == card.family}
+            self.show_some(family, card.kind)
+            self.words.setText(f"{card.good_for} {card.costs}")
+
+
+class AdapterCards(_RareCards):
+    """The parts that may change."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(
+            QT_TRANSLATE_NOOP("AdapterCards", "Which part of the model changes?"), "adapter", 5, parent
+        )
+        for card in ADAPTERS.values():
+            badge = self.tr("Recommended") if card.recommended else ""
+            self.group.add(card.kind, ChoiceCard(card.title, card.subtitle, card.help, badge))
+
+    def kinds(self) -> list[str]:
+        """Every adapter."""
+        return list(ADAPTERS)
+
+    def fill(self, job: Job, blocked: Mapping[str, str]) -> None:
+        """Follow the draft; `blocked` holds the reason of each card that cannot be chosen."""
+        for kind in ADAPTERS:
+            self.group.choice(kind).set_blocked(blocked.get(kind, ""))
+        self.show_some(ADAPTERS, job.adapter.kind)
+        card = ADAPTERS[job.adapter.kind]
+        self.words.setText(" ".join((card.good_for, card.costs, self._result(card))))
 
     def _result(self, card: AdapterCard) -> str:
         ways = [self.tr("one complete model")] if card.can_merge else []
