@@ -18,7 +18,7 @@ from engine.job.errors import EngineError
 from engine.job.events import Event, Failed, Finished, Started
 from engine.job.record import ENDED, read_record
 from engine.library.launch import hand_over, start_worker
-from engine.library.lost import lost_event
+from engine.library.lost import lost_event, recorded_end
 from engine.library.runs import checkpoints_of, is_alive, settle
 
 POLL_SECONDS = 0.04
@@ -180,7 +180,8 @@ class EngineThread(QThread):
             record, saved = None, []
         if record is not None and record.status == "created":
             return
-        self.events.emit(str(watched.folder), [lost_event(exit_code, _step_of(saved))])
+        end = recorded_end(record) if record is not None else None
+        self.events.emit(str(watched.folder), [end or lost_event(exit_code, _step_of(saved))])
 
     def _end_spare(self) -> None:
         if self._spare is None:

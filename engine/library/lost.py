@@ -1,6 +1,16 @@
 """What a person is told when a worker ended without a word: in the window and in the terminal alike."""
 
-from engine.job.events import Lost
+from engine.job.events import Failed, Finished, Lost
+from engine.job.record import ENDED, RunRecord
+
+
+def recorded_end(record: RunRecord) -> Finished | Failed | None:
+    """The end that a run's record tells where its events lack it (a history cut short); None for a loss."""
+    if record.status not in ENDED or record.status == "lost":
+        return None
+    if record.status == "failed":
+        return Failed(record.message or "The run failed.", "Its engine.log has the details.")
+    return Finished(record.status, max(0.0, (record.finished or 0.0) - (record.started or 0.0)))
 
 
 def lost_event(exit_code: int | None, checkpoint_step: int | None) -> Lost:

@@ -55,7 +55,7 @@ def _model(request: dict[str, Any]) -> Any:
         base = AutoModelForCausalLM.from_pretrained(
             request["base"], dtype=request["dtype"], local_files_only=True
         )
-        model = PeftModel.from_pretrained(base, folder)
+        model: Any = PeftModel.from_pretrained(base, folder)
         model.generation_config = GenerationConfig.from_pretrained(folder, local_files_only=True)
         return model
     if request["gguf_file"]:

@@ -12,13 +12,13 @@ from engine.job.commands import Command, Pause, Resume, Stop
 from engine.job.errors import EngineError
 from engine.job.events import Event
 from engine.job.job import Job, require_data, with_value
-from engine.job.record import ENDED, update_record
+from engine.job.record import ENDED
 from engine.job.sections import DataSource
 from engine.library.example import example_job
 from engine.library.folders import home
 from engine.library.models import check_model, is_hub_id, locate_model
 from engine.library.preferences import Preferences, read_preferences, with_recent, write_preferences
-from engine.library.runs import create_run, is_alive, list_runs, settle
+from engine.library.runs import create_run, is_alive, list_runs, rename_run, settle
 from gui.engine_thread import EngineThread
 from gui.state.background import end_background
 from gui.state.draft import Draft
@@ -184,7 +184,7 @@ class AppState(QObject):
     def rename_run(self, folder: Path, name: str) -> None:
         """Give a run another name."""
         try:
-            update_record(folder, name=name)
+            rename_run(folder, name)
         except EngineError as error:
             self.notice.emit("error", error.title, error.advice)
         if self.run is not None and self.run.folder == folder:

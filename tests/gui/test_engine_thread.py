@@ -98,6 +98,15 @@ def test_an_ended_run_is_replayed_from_its_first_event(engine):
     assert len(engine.told[str(folder)]) == 3
 
 
+@pytest.mark.parametrize("status", ["done", "stopped"])
+def test_a_history_without_its_last_line_ends_as_the_record_says(engine, status):
+    folder = ended_run(quick_job(), Started("train", 1, {}), status=status)
+    engine.watch(folder)
+    until(lambda: ended(engine, folder), 10, "the end")
+    assert told(engine, folder, Finished)[0].outcome == status
+    assert not told(engine, folder, Lost)
+
+
 def test_a_run_that_another_process_left_unfinished_is_told_as_lost(engine):
     folder = ended_run(quick_job(), Started("train", 1, {}), status="running")
     engine.watch(folder)

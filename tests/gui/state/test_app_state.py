@@ -98,6 +98,14 @@ def test_a_rename_reaches_the_record(state):
     assert read_record(folder).name == "better name"
 
 
+def test_a_run_keeps_its_name_when_the_new_one_is_empty(state):
+    folder = ended_run(quick_job())
+    before = read_record(folder).name
+    state.rename_run(folder, " ")
+    assert read_record(folder).name == before
+    assert state.said == [("error", "A run needs a name.")]
+
+
 def test_the_example_is_short_only_when_that_was_asked_for(state, monkeypatch):
     monkeypatch.delenv(QUICK, raising=False)
     state.load_example()
