@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QApplication
 
 import engine
 from engine.library.folders import home, resource
+from gui.collector import Collector
 from gui.language import use_language
 from gui.one_instance import OneInstance
 from gui.state.app_state import AppState
@@ -53,6 +54,7 @@ def make_application() -> QApplication:
     QCoreApplication.setApplicationName("Tunewright")
     QCoreApplication.setApplicationVersion(engine.__version__)
     app = QApplication(sys.argv[:1])
+    Collector(app)
     app.setApplicationDisplayName("Tunewright")
     app.setDesktopFileName("io.github.tunewright.Tunewright")
     app.setWindowIcon(QIcon(str(resource("icons", "app", "tunewright.svg"))))

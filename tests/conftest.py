@@ -1,5 +1,6 @@
 """What every test has: a home of its own, and on request a tiny random model in a folder."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -9,6 +10,9 @@ os.environ.setdefault(
     "OMP_NUM_THREADS", "1"
 )  # test processes with a pool of threads each slow each other down
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+MANY_OBJECTS = 50_000
+"""Made and not freed since the last collection."""
 
 
 @pytest.fixture(autouse=True)
@@ -29,3 +33,11 @@ def tiny_model(tmp_path_factory) -> Path:
     build("llama").save_pretrained(folder)
     tiny_tokenizer().save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(autouse=True)
+def _freed_between_tests():
+    """Tests of the window switch Python's own collection off for their process: then it happens here."""
+    yield
+    if not gc.isenabled() and gc.get_count()[0] > MANY_OBJECTS:
+        gc.collect()

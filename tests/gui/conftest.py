@@ -1,5 +1,6 @@
 """A window system without a screen, the app in its theme, and a test that fails when Qt complains."""
 
+import gc
 import os
 import sys
 
@@ -19,6 +20,7 @@ HARMLESS = ("This plugin does not support",)
 def qapp():
     """The application, in light clothes, with English numbers."""
     app = QApplication.instance() or QApplication(sys.argv[:1])
+    gc.disable()  # as gui.collector does: another thread of the tests must not free Qt's objects
     QLocale.setDefault(QLocale(QLocale.Language.English, QLocale.Country.UnitedStates))
     theme.apply_theme(app, "light")
     return app
