@@ -1,7 +1,7 @@
 """The right side of Export: how far it is, then the receipt."""
 
-from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from engine.job.events import Check
 from gui.state.export import ExportState
@@ -13,6 +13,7 @@ from gui.widgets.flow import Flow
 from gui.widgets.icon_label import IconLabel
 from gui.widgets.key_values import KeyValues
 from gui.widgets.labels import Label, Line
+from gui.widgets.look import set_look
 from gui.widgets.plain_text import PlainText
 from gui.widgets.progress import Progress
 
@@ -30,15 +31,7 @@ class ExportReceipt(Card):
         self._shown_checks = 0
         self._add_top()
         self.body.addWidget(Line())
-        self.caption = Label(self.tr("Receipt"), "small")
-        self.body.addWidget(self.caption)
-        self.checks = QVBoxLayout()
-        self.checks.setSpacing(10)
-        self.body.addLayout(self.checks)
-        self.facts = KeyValues(3, [])
-        self.body.addWidget(self.facts)
-        self._add_answers()
-        self.body.addStretch(1)
+        self._add_details()
         self._add_buttons()
 
     def refresh(self) -> None:
@@ -71,6 +64,28 @@ class ExportReceipt(Card):
         self.bar = Progress(8, "accent", self.tr("Export progress"))
         self.body.addWidget(self.bar)
 
+    def _add_details(self) -> None:
+        """Checks, facts and answers; they scroll in a low window."""
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        inner = QWidget()
+        set_look(inner, role="scrolled")
+        self._details = QVBoxLayout(inner)
+        self._details.setContentsMargins(0, 0, 0, 0)
+        self._details.setSpacing(10)
+        self.caption = Label(self.tr("Receipt"), "small")
+        self._details.addWidget(self.caption)
+        self.checks = QVBoxLayout()
+        self.checks.setSpacing(10)
+        self._details.addLayout(self.checks)
+        self.facts = KeyValues(3, [])
+        self._details.addWidget(self.facts)
+        self._add_answers()
+        self._details.addStretch(1)
+        area.setWidget(inner)
+        self.body.addWidget(area, 1)
+
     def _add_answers(self) -> None:
         self.answers = QWidget()
         layout = QVBoxLayout(self.answers)
@@ -82,7 +97,7 @@ class ExportReceipt(Card):
         self.before = self._answer(row, self.tr("In Compare"), "neutral")
         self.after = self._answer(row, self.tr("From the exported folder"), "good")
         layout.addLayout(row)
-        self.body.addWidget(self.answers)
+        self._details.addWidget(self.answers)
 
     def _answer(self, row: QHBoxLayout, title: str, tone: str) -> PlainText:
         note = Note()

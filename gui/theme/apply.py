@@ -21,7 +21,7 @@ class _Look(QObject):
         self.tokens = LIGHT
         self.scale = 1.0
         self.choice = "system"
-        self.is_listening = False
+        self.is_worn = False
 
 
 _look = _Look()
@@ -66,13 +66,14 @@ def colour(value: str, alpha: float = 1.0) -> QColor:
 
 def apply_theme(app: QApplication, choice: str = "system", scale: float = 1.0) -> None:
     """Wear "light" or "dark", or follow the "system"; `scale` multiplies every text size."""
+    if _look.is_worn and (choice, scale) == (_look.choice, _look.scale):
+        return  # dressing every widget anew takes half a second
     hints = app.styleHints()
     _look.choice = choice
     _look.scale = scale
-    if app.style().objectName() != "fusion":
+    if not _look.is_worn:
+        _look.is_worn = True
         app.setStyle("Fusion")
-    if not _look.is_listening:
-        _look.is_listening = True
         hints.colorSchemeChanged.connect(_follow_system)
     hints.setColorScheme(_SCHEMES[choice])
     _wear(app)
