@@ -9,49 +9,20 @@ the same LoRA, in bfloat16; the first loss of both stands in the table as a proo
 """
 
 import argparse
-import json
 import os
 import sys
 import tempfile
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+import torch
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-import torch  # noqa: E402
-from peft import LoraConfig, get_peft_model  # noqa: E402
-from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM  # noqa: E402
-
-from engine.job.channel import Desk, events_of  # noqa: E402
-from engine.job.events import Prepared, Step  # noqa: E402
-from engine.job.job import Job, job_from_values  # noqa: E402
-from engine.library.folders import samples_folder, starter_folder  # noqa: E402
-from engine.models.load import load_tokenizer  # noqa: E402
-from engine.train.batches import Example  # noqa: E402
-from engine.train.rows import prepare_rows  # noqa: E402
-from engine.train.session import train  # noqa: E402
-
-WARM_STEPS = 3
-RANK, ALPHA, BETA, RATE = 16, 32.0, 0.1, 2e-4
-SIZES = {
-    "40M": {"hidden_size": 512, "intermediate_size": 1536, "num_hidden_layers": 8, "vocab_size": 32000},
-    "tiny": {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "vocab_size": 2000},
-}
-JOINED = 8
-"""Sample rows that make one row for the larger model: a few hundred tokens instead of thirty."""
-
-
-@dataclass(frozen=True)
-class Figures:
-    """What one side did: tokens a second after warming up, most bytes of GPU memory, the first update's loss."""
-
-    tokens_per_second: float
-    bytes_most: int
-    first_loss: float
+HEAD = (
+    *("model", "method", "tokens a row", "rows an update", "Tunewright tokens/s", "plain tokens/s", "ratio"),
+    *("memory MB", "plain MB", "first loss", "plain"),
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -62,196 +33,23 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--cpu", action="store_true", help="a tiny model on the processor instead")
     parser.add_argument("--steps", type=int, default=20, help="updates of each run (20)")
     options = parser.parse_args(arguments)
-    if options.steps <= WARM_STEPS:
-        parser.error(f"--steps must be above {WARM_STEPS}")
     if not options.cpu and not torch.cuda.is_available():
         print("There is no CUDA device here; --cpu tries the same with a tiny model.", file=sys.stderr)
         return 2
+    from benchmarks.gpu_training import WARM_STEPS, cases, measured  # imports transformers and PEFT
+
+    if options.steps <= WARM_STEPS:
+        parser.error(f"--steps must be above {WARM_STEPS}")
     device = "cpu" if options.cpu else "cuda"
     name = "this processor" if options.cpu else torch.cuda.get_device_name(0)
     print(f"{name}, torch {torch.__version__}, Python {sys.version.split()[0]}\n")
-    print("| model | method | tokens a row | rows an update | Tunewright tokens/s | plain tokens/s | ratio | "
-          "memory MB | plain MB | first loss | plain |")  # fmt: skip
-    print("|---|---|---|---|---|---|---|---|---|---|---|")
+    print(f"| {' | '.join(HEAD)} |\n|{'---|' * len(HEAD)}")
     with tempfile.TemporaryDirectory() as folder:
         os.environ["TUNEWRIGHT_HOME"] = folder
-        cases = [("starter", 16), ("tiny" if options.cpu else "40M", 4 if options.cpu else 16)]
-        for size, batch in cases:
-            model = starter_folder() if size == "starter" else random_model(size, Path(folder))
+        for size, batch in cases(options.cpu):
             for method in ("sft", "dpo"):
-                print(line(size, method, model, batch, device, options.steps, Path(folder)), flush=True)
+                print(measured(size, method, batch, device, options.steps, Path(folder)), flush=True)
     return 0
-
-
-def line(size: str, method: str, model: Path, batch: int, device: str, steps: int, folder: Path) -> str:
-    """One line of the table."""
-    data = starter_data(method) if size == "starter" else joined_data(method, folder)
-    job = job_of(method, model, data, batch, device, steps)
-    place = folder / f"{size}-{method}"
-    place.mkdir()
-    ours, updates = with_engine(job, place)
-    plain = plainly(job, model, updates, device)
-    tokens = sum(example.tokens for update in updates for example in update)
-    rows = sum(len(update) for update in updates) * (2 if method == "dpo" else 1)
-    cells = [
-        *(size, method, f"{tokens / rows:.0f}", str(batch)),
-        *(f"{ours.tokens_per_second:.0f}", f"{plain.tokens_per_second:.0f}"),
-        f"{ours.tokens_per_second / plain.tokens_per_second:.2f}",
-        *(f"{ours.bytes_most / 1e6:.0f}", f"{plain.bytes_most / 1e6:.0f}"),
-        *(f"{ours.first_loss:.4f}", f"{plain.first_loss:.4f}"),
-    ]
-    return f"| {' | '.join(cells)} |"
-
-
-def job_of(method: str, model: Path, data: Path, batch: int, device: str, steps: int) -> Job:
-    """The same job for both sides: LoRA on every linear layer, AdamW, a constant rate."""
-    return job_from_values(
-        {
-            "model": {"source": str(model), "dtype": "float32" if device == "cpu" else "bfloat16"},
-            "data": [{"path": str(data)}],
-            "rows": {"max_tokens": 1024, "validation": 0.0},
-            "method": {"kind": method} | ({"beta": BETA} if method == "dpo" else {}),
-            "adapter": {"kind": "lora", "rank": RANK, "alpha": ALPHA},
-            "train": {"steps": steps, "batch_size": batch, "learning_rate": RATE, "schedule": "constant", "warmup": 0.0},
-            "device": {"kind": device},
-        }
-    )  # fmt: skip
-
-
-def with_engine(job: Job, folder: Path) -> tuple[Figures, list[list[Example]]]:
-    """Train as the app does; also the examples of each update, for the other side."""
-    forget_memory()
-    desk = Desk(folder)
-    train(job, desk)
-    events = events_of(folder)
-    steps = [event for event in events if isinstance(event, Step)]
-    assert any(isinstance(event, Prepared) for event in events)
-    most = most_memory()
-    by_number = {
-        one.number: one for one in prepare_rows(job, load_tokenizer(Path(job.model.source)), desk).train
-    }
-    updates = [[by_number[number] for number in step.rows] for step in steps]
-    timed = steps[WARM_STEPS:]
-    tokens = sum(example.tokens for update in updates[WARM_STEPS:] for example in update)
-    figures = Figures(tokens / sum(step.seconds for step in timed), most, steps[0].loss or float("nan"))
-    return figures, updates
-
-
-def plainly(job: Job, folder: Path, updates: Sequence[Sequence[Example]], device: str) -> Figures:
-    """A plain loop: rows padded to the longest, all logits, the reference by switching the adapter off."""
-    forget_memory()
-    torch.manual_seed(0)
-    base = AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, job.model.dtype)).to(device)
-    model = get_peft_model(base, LoraConfig(r=RANK, lora_alpha=ALPHA, target_modules="all-linear"))
-    weights = [weight for weight in model.parameters() if weight.requires_grad]
-    optimizer = torch.optim.AdamW(weights, lr=RATE, weight_decay=0.0)
-    losses, seconds = [], []
-    for update in updates:
-        synchronize(device)
-        started = time.perf_counter()
-        loss = (preference_loss if job.method.kind == "dpo" else supervised_loss)(model, update, device)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(weights, 1.0)
-        optimizer.step()
-        optimizer.zero_grad()
-        losses.append(float(loss))
-        synchronize(device)
-        seconds.append(time.perf_counter() - started)
-    tokens = sum(example.tokens for update in updates[WARM_STEPS:] for example in update)
-    return Figures(tokens / sum(seconds[WARM_STEPS:]), most_memory(), losses[0])
-
-
-def supervised_loss(model: Any, update: Sequence[Example], device: str) -> torch.Tensor:  # Any: a PeftModel
-    """Mean cross-entropy of the answers' tokens."""
-    ids, mask, labels = padded(update, 0, device)
-    return model(input_ids=ids, attention_mask=mask, labels=labels).loss
-
-
-def preference_loss(model: Any, update: Sequence[Example], device: str) -> torch.Tensor:  # Any: a PeftModel
-    """DPO: chosen and rejected rows in one batch, prompts twice, the reference in every update."""
-    batches = [padded(update, part, device) for part in (0, 1)]
-    with torch.no_grad(), model.disable_adapter():
-        reference = [answer_logps(model, *batch) for batch in batches]
-    policy = [answer_logps(model, *batch) for batch in batches]
-    margin = (policy[0] - reference[0]) - (policy[1] - reference[1])
-    return -torch.nn.functional.logsigmoid(BETA * margin).mean()
-
-
-def answer_logps(model: Any, ids: torch.Tensor, mask: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """(B,): log-probability of each answer, summed over its tokens, from logits in float32."""
-    logits = model(input_ids=ids, attention_mask=mask).logits[:, :-1].float()
-    targets = labels[:, 1:]
-    logps = logits.log_softmax(-1).gather(-1, targets.clamp(min=0).unsqueeze(-1)).squeeze(-1)
-    return (logps * (targets >= 0)).sum(-1)
-
-
-def padded(
-    update: Sequence[Example], part: int, device: str
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Ids, mask and labels (B, T), padded on the right; -100 where nothing is learned."""
-    rows = [example.parts[part] for example in update]
-    shape = (len(rows), max(len(row.ids) for row in rows))
-    ids, mask = torch.zeros(shape, dtype=torch.long), torch.zeros(shape, dtype=torch.long)
-    labels = torch.full(shape, -100)
-    for place, row in enumerate(rows):
-        tokens = torch.tensor(row.ids)
-        ids[place, : len(tokens)], mask[place, : len(tokens)] = tokens, 1
-        labels[place, : len(tokens)] = torch.where(torch.tensor(row.trained), tokens, -100)
-    return ids.to(device), mask.to(device), labels.to(device)
-
-
-def random_model(size: str, folder: Path) -> Path:
-    """A Llama with random weights and the starter's tokenizer."""
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        **SIZES[size],
-        num_attention_heads=8,
-        num_key_value_heads=8,
-        max_position_embeddings=2048,
-        tie_word_embeddings=True,
-        bos_token_id=None,
-        eos_token_id=load_tokenizer(starter_folder()).eos_token_id,
-    )
-    place = folder / size
-    LlamaForCausalLM(config).to(torch.bfloat16).save_pretrained(place)
-    load_tokenizer(starter_folder()).save_pretrained(place)
-    return place
-
-
-def starter_data(method: str) -> Path:
-    """The bundled sample of a method."""
-    return samples_folder() / ("preferences.jsonl" if method == "dpo" else "polite.jsonl")
-
-
-def joined_data(method: str, folder: Path) -> Path:
-    """Sample rows joined to longer ones: several questions in one prompt, their answers in one answer."""
-    lines = starter_data(method).read_text(encoding="utf-8").splitlines()
-    rows = [json.loads(text) for text in lines]
-    path = folder / f"{method}.jsonl"
-    joined = [
-        {field: " ".join(row[field] for row in rows[start : start + JOINED]) for field in rows[0]}
-        for start in range(0, len(rows) - JOINED, 2)
-    ]
-    path.write_text("\n".join(json.dumps(row) for row in joined), encoding="utf-8")
-    return path
-
-
-def synchronize(device: str) -> None:
-    """Wait for what was asked of the GPU."""
-    if device == "cuda":
-        torch.cuda.synchronize()
-
-
-def forget_memory() -> None:
-    """Begin to measure memory anew."""
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-        torch.cuda.reset_peak_memory_stats()
-
-
-def most_memory() -> int:
-    """Bytes that tensors held at most on the GPU; 0 without one."""
-    return torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0
 
 
 if __name__ == "__main__":
