@@ -21,7 +21,7 @@ from gui.widgets.badge import Badge
 from gui.widgets.buttons import Button, IconButton
 from gui.widgets.card import Card
 from gui.widgets.form import Form, fields_of
-from gui.widgets.labels import Label, Line
+from gui.widgets.labels import ElidedLabel, Label, Line
 from gui.widgets.search_field import SearchField
 from gui.widgets.segmented import Segmented
 
@@ -84,7 +84,7 @@ class AdvancedCard(Card):
         row.setSpacing(10)
         self.fold_button = IconButton("chevron-right", self.tr("Show advanced settings"), compact=True)
         self.fold_button.clicked.connect(self.toggle)
-        self.words = Label("", "muted")
+        self.words = ElidedLabel("", "muted")
         self.search = SearchField(self.tr("Find a setting"))
         self.search.setFixedWidth(220)
         self.search.textChanged.connect(self._find)

@@ -148,3 +148,13 @@ def test_no_page_is_wider_than_the_smallest_window(window):
         rest()
         built = window.pages[page]
         assert built.minimumSizeHint().width() <= built.width(), page
+
+
+def test_the_unfolded_settings_do_not_widen_the_method_page(window):
+    window.resize(1024, 700)
+    window.state.draft.replace(quick_job())
+    window.go("method")
+    page = window.pages["method"]
+    page.advanced.fold_button.click()
+    rest()
+    assert page.advanced.minimumSizeHint().width() <= page.width() - 58
