@@ -102,23 +102,27 @@ class AppState(QObject):
 
     def what_is_missing(self) -> str:
         """One short sentence when the draft cannot be started, else an empty text."""
+        return self._refusal()[0]
+
+    def _refusal(self) -> tuple[str, str]:
+        """What keeps the draft from being started and what to do about it; two empty texts when nothing does."""
         job = self.draft.job
         try:
             require_data(job)
             check_model(locate_model(job.model.source, job.model.revision))
         except EngineError as error:
-            return error.title
+            return error.title, error.advice
         missing = [source.path for source in job.data if not _is_there(source.path)]
         if missing:
-            return f"{missing[0]} does not exist."
+            return f"{missing[0]} does not exist.", "Choose another file on the Data page."
         return self.inspection.refusal_of(job)
 
     def start_run(self, parent_run: str | None = None) -> LiveRun | None:
         """Start the draft, or queue it behind the active run; None (and a notice) when it is refused."""
         try:
-            missing = self.what_is_missing()
-            if missing:
-                raise EngineError(missing, "Complete the set-up first.")
+            title, advice = self._refusal()
+            if title:
+                raise EngineError(title, advice)
             folder = create_run(self._job_to_run(), parent=parent_run)
         except EngineError as error:
             self.notice.emit("error", error.title, error.advice)

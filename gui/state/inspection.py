@@ -2,9 +2,12 @@
 
 import dataclasses
 from pathlib import Path
+from typing import cast
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
+from engine.data.dataset import mismatch
+from engine.data.rows import RowKind
 from engine.job.commands import Show
 from engine.job.events import Event, Failed, Inspected, Lost, Phase, Progress, RowsShown, RowView
 from engine.job.job import Job
@@ -51,13 +54,17 @@ class InspectionState(QObject):
         """Another page came into view: what is being read is read on, nothing new is begun."""
         self.is_shown = False
 
-    def refusal_of(self, job: Job) -> str:
-        """Why training on this draft cannot start, as far as its data was looked at; "" when it can."""
+    def refusal_of(self, job: Job) -> tuple[str, str]:
+        """Why training on this draft cannot start, as far as its data was looked at, and what to do; else ""."""
         if self._inspected_job is None or self._needs_reading(job):
-            return ""
+            return "", ""
         if self.failure is not None:
-            return self.failure[0]
-        return self.inspected.refusal if self.inspected is not None else ""
+            return self.failure
+        found, card = self.inspected, job.method_card
+        if found is not None and found.rows_kind != card.rows:
+            wrong = mismatch("The data", cast(RowKind, found.rows_kind), card.rows, card.title)
+            return wrong.title, wrong.advice
+        return (found.refusal if found is not None else ""), ""
 
     def retry(self) -> None:
         """Read the data again."""

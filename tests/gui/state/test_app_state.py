@@ -37,6 +37,16 @@ def test_a_data_file_that_is_gone_is_named(state, tmp_path):
     assert state.draft.job == quick_job(), "nothing is lost"
 
 
+def test_a_refused_start_says_what_to_do(state, tmp_path):
+    state.draft.replace(quick_job())
+    state.draft.set_value("model.source", str(tmp_path / "no-model"))
+    said = []
+    state.notice.connect(lambda *words: said.append(words))
+    assert state.start_run() is None
+    assert said == [("error", f"The model folder {tmp_path / 'no-model'} does not exist.", "Check the path.")]
+    assert list_runs() == []
+
+
 def test_a_second_run_waits_until_the_first_has_ended(state):
     state.draft.replace(quick_job())
     first = state.start_run()

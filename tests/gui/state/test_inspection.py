@@ -2,6 +2,7 @@ import pytest
 
 from engine.job.commands import Show
 from engine.job.events import Failed, Inspected, RowsShown, RowView, Token
+from engine.job.job import with_kind
 from engine.job.sections import DataSource
 from gui.state.draft import Draft
 from gui.state.inspection import MOST_PAGES, PAGE, InspectionState, with_column
@@ -51,6 +52,16 @@ def inspected(**changes) -> Inspected:
         "bytes": 1,
     }
     return Inspected(**{**values, **changes})
+
+
+def test_data_of_another_kind_than_the_method_needs_is_refused(inspection, engine):
+    assert inspection.refusal_of(inspection.draft.job) == ("", "")
+    inspection.draft.replace(with_kind(inspection.draft.job, "method", "dpo"))
+    until(lambda: len(engine.started) == 2, 3, "the reading to begin again")
+    engine.tell(engine.started[-1], inspected(is_complete=False))
+    title, advice = inspection.refusal_of(inspection.draft.job)
+    assert "has no chosen and rejected answers" in title
+    assert advice.startswith("Choose instruction tuning")
 
 
 def rows(start: int, count: int = PAGE) -> tuple[RowView, ...]:
