@@ -168,6 +168,8 @@ class LiveRun(QObject):
             case Progress():
                 self.progress = event
             case Step():
+                while self.steps and self.steps[-1].step >= event.step:
+                    self.steps.pop()  # a damaged checkpoint was passed over: these are learned again
                 self.steps.append(event)
                 self.status = "running" if self.status == "starting" else self.status
             case Evaluated():
