@@ -28,7 +28,8 @@ def is_alive(record: RunRecord) -> bool:
         return False
     except psutil.AccessDenied:  # another user's process, not ours
         return False
-    return any(word in command for word in _COMMAND_WORDS)
+    # A process that is being started has no command line yet for a moment.
+    return not command or any(word in command for word in _COMMAND_WORDS)
 
 
 def settle(folder: Path) -> RunRecord:
