@@ -302,5 +302,5 @@ def test_task_folders_go_after_three_days_unless_someone_works_there(
 def test_a_worker_that_is_being_started_counts_as_alive(
     sleeper: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("psutil.Process.cmdline", lambda process: [])  # between the fork and the program's start
+    monkeypatch.setattr("psutil.Process.cmdline", lambda process: [])  # just forked
     assert runs.is_alive(RunRecord("x", status="running", pid=sleeper.pid, heartbeat=time.time()))
