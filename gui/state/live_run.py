@@ -168,10 +168,7 @@ class LiveRun(QObject):
             case Progress():
                 self.progress = event
             case Step():
-                while self.steps and self.steps[-1].step >= event.step:
-                    self.steps.pop()  # a damaged checkpoint was passed over: these are learned again
-                self.steps.append(event)
-                self.status = "running" if self.status == "starting" else self.status
+                self._step(event)
             case Evaluated():
                 self.evaluations.append(event)
                 self.evaluated.emit(event)
@@ -210,6 +207,12 @@ class LiveRun(QObject):
         self.steps = [step for step in self.steps if step.step <= resumed_from]
         self.evaluations = [found for found in self.evaluations if found.step <= resumed_from]
         self.log.append(event)
+
+    def _step(self, event: Step) -> None:
+        while self.steps and self.steps[-1].step >= event.step:
+            self.steps.pop()  # a damaged checkpoint was passed over: these are learned again
+        self.steps.append(event)
+        self.status = "running" if self.status == "starting" else self.status
 
     def _phase(self, event: Phase) -> None:
         if self.phases and self.phases[-1].seconds is None:

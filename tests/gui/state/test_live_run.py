@@ -64,7 +64,7 @@ def test_going_on_from_a_checkpoint_drops_later_steps_and_the_time_between(qapp,
 def test_steps_that_are_learned_again_replace_the_earlier_ones(qapp, folder):
     run = LiveRun(folder)
     run.apply([started(BEGAN), step(1, BEGAN + 1), step(2, BEGAN + 2), step(3, BEGAN + 3)])
-    run.apply([started(BEGAN + 4, resumed_from=3), step(2, BEGAN + 5)])  # the checkpoint of step 3 was damaged
+    run.apply([started(BEGAN + 4, resumed_from=3), step(2, BEGAN + 5)])  # step 3's was damaged
     assert [(found.step, found.time) for found in run.steps] == [(1, BEGAN + 1), (2, BEGAN + 5)]
 
 
