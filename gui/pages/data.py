@@ -237,7 +237,7 @@ class DataPage(Page):
 
     def _show_row(self, row: object) -> None:
         assert isinstance(row, RowView)
-        self.tokens.show_row(row, self.inspection.inspected)
+        self.tokens.show_row(row)
 
 
 def _unused(path: Path) -> Path:

@@ -3,7 +3,7 @@
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
-from engine.job.events import Inspected, RowView, Token
+from engine.job.events import RowView, Token
 from engine.job.job import Job
 from engine.job.sections import RowsSection
 from engine.job.settings import Setting, setting_fields
@@ -62,7 +62,7 @@ class TokensCard(Card):
         self.train_on.set_value(job.rows.train_on)
         self.template.set_value(job.rows.template)
 
-    def show_row(self, row: RowView, found: Inspected | None) -> None:
+    def show_row(self, row: RowView) -> None:
         """Show a row's tokens."""
         is_pair = bool(row.rejected)
         self.legend.set_preference(is_pair)

@@ -4,10 +4,10 @@ from PySide6.QtCore import QUrl
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
-from engine.job.errors import EngineError
 from engine.library.hub import check_token
 from engine.library.hub_client import endpoint
-from engine.library.hub_token import read_token, save_token
+from engine.library.hub_token import read_token
+from gui.state.access_token import forget_token, keep_token
 from gui.state.app_state import AppState
 from gui.state.background import in_background
 from gui.state.models import ModelsState
@@ -44,7 +44,7 @@ class HubDetails(Card):
         )
         self.token = TokenField(has_token=read_token() is not None)
         self.token.saved.connect(self._save_token)
-        self.token.removed.connect(lambda: self.token.set_has_token(True))
+        self.token.removed.connect(self._remove_token)
         for widget in (self.name, self.facts, self.problem, self.bar, self.bar_words):
             self.body.addWidget(widget)
         self.body.addWidget(self.token_words)
@@ -128,15 +128,15 @@ class HubDetails(Card):
     def _open_page(self) -> None:
         QDesktopServices.openUrl(QUrl(f"{endpoint()}/{self._repo}"))
 
+    def _remove_token(self) -> None:
+        if forget_token(self._state):
+            self.token.set_has_token(False)
+
     def _save_token(self, token: str) -> None:
         def known(_name: object) -> None:
-            try:
-                save_token(token)
-            except EngineError as error:
-                self._state.notice.emit("error", error.title, error.advice)
-                return
-            self.token.set_has_token(True)
-            self._models.ask_plan(self._repo)
+            if keep_token(self._state, token):
+                self.token.set_has_token(True)
+                self._models.ask_plan(self._repo)
 
         def refused(title: str, advice: str) -> None:
             self._state.notice.emit("error", title, advice)

@@ -10,9 +10,10 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QScrollArea, QVBoxLayout
 
 import engine
 from engine.library.folders import data_folder, models_folder, runs_folder
-from engine.library.hub_token import delete_token, read_token, save_token
+from engine.library.hub_token import read_token
 from gui.language import QT_TRANSLATE_NOOP
 from gui.pages.page import GAP, Page
+from gui.state.access_token import forget_token, keep_token
 from gui.state.app_state import AppState
 from gui.state.background import in_background
 from gui.state.report import report_text
@@ -257,12 +258,12 @@ class SettingsPage(Page):
         in_background(self, lambda: _move_contents(old, new), moved, failed)
 
     def _save_token(self, token: str) -> None:
-        save_token(token)
-        self.token.set_has_token(True)
+        if keep_token(self.state, token):
+            self.token.set_has_token(True)
 
     def _remove_token(self) -> None:
-        delete_token()
-        self.token.set_has_token(False)
+        if forget_token(self.state):
+            self.token.set_has_token(False)
 
     def _show_welcome(self) -> None:
         self.state.set_preference("seen_welcome", False)

@@ -27,7 +27,7 @@ class FailureCard(Card):
         self.set_tone("bad")
         row = QHBoxLayout()
         row.setSpacing(14)
-        row.addWidget(IconLabel("memory-stick", "bad", 22))
+        row.addWidget(IconLabel("circle-alert", "bad", 22))
         words = QVBoxLayout()
         words.setSpacing(6)
         self.title = Label("", "heading", wrap=True)

@@ -117,13 +117,13 @@ class AppState(QObject):
             return f"{missing[0]} does not exist.", "Choose another file on the Data page."
         return self.inspection.refusal_of(job)
 
-    def start_run(self, parent_run: str | None = None) -> LiveRun | None:
+    def start_run(self) -> LiveRun | None:
         """Start the draft, or queue it behind the active run; None (and a notice) when it is refused."""
         try:
             title, advice = self._refusal()
             if title:
                 raise EngineError(title, advice)
-            folder = create_run(self._job_to_run(), parent=parent_run)
+            folder = create_run(self._job_to_run())
         except EngineError as error:
             self.notice.emit("error", error.title, error.advice)
             return None
@@ -134,8 +134,8 @@ class AppState(QObject):
             return None
         return self._launch(folder)
 
-    def resume_run(self, folder: Path, changes: dict[str, object] | None = None) -> LiveRun | None:
-        """Go on from the newest checkpoint, optionally with another micro-batch (the result is the same)."""
+    def resume_run(self, folder: Path) -> LiveRun | None:
+        """Go on from the newest checkpoint; None (and a notice) while another run is going."""
         if self.run is not None and self.run.is_active:
             self.notice.emit("warn", "Another run is going.", "Stop it or wait until it has ended.")
             return None
