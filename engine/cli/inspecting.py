@@ -1,7 +1,9 @@
 """inspect: what a file of examples is, and its rows as the model gets them."""
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 
 from engine.cli.check import add_set_option, with_assignments
@@ -22,8 +24,15 @@ from engine.library.models import check_model, locate_model
 from engine.library.runs import create_task
 from engine.models.tally import row_words
 
-_COLOURS = {"prompt": "\x1b[2m", "trained": "\x1b[32m", "rejected": "\x1b[31m", "cut": "\x1b[9;2m"}
+_COLOURS = {
+    "prompt": "\x1b[2m",
+    "added": "\x1b[2;3m",
+    "trained": "\x1b[32m",
+    "rejected": "\x1b[31m",
+    "cut": "\x1b[9;2m",
+}
 _NAMES = {"prompt": "given", "trained": "learned", "rejected": "rejected", "cut": "cut off"}
+_ADDED = {"added": "added by the template"}  # told apart by its look alone
 _END = "\x1b[0m"
 _HEAD = 200
 
@@ -65,7 +74,7 @@ def shown(row: RowView) -> dict[str, object]:
 
 def _side(tokens: Sequence[Token], learned: str) -> dict[str, object]:
     kept = [token for token in tokens if token.kind != "cut"]
-    segments = [{"kind": kind, "text": text} for kind, text in _stretches(tokens)]
+    segments = [{"kind": kind, "text": text} for kind, text in _stretches(tokens, attrgetter("kind"))]
     return {
         "ids": [token.id for token in kept],
         "trained": [token.kind == learned for token in kept],
@@ -129,7 +138,8 @@ def _report(inspected: Inspected, rows: Sequence[RowView], output: Output) -> No
     output.facts(facts)
     if rows:
         output.text()
-        output.text("  ".join(_stretch(name, kind, output) for kind, name in _NAMES.items()))
+        names = _NAMES | (_ADDED if output.has_colours else {})
+        output.text("  ".join(_stretch(name, kind, output) for kind, name in names.items()))
     for row in rows:
         _print_row(row, output)
 
@@ -147,18 +157,17 @@ def _print_row(row: RowView, output: Output) -> None:
 
 def coloured(tokens: Sequence[Token], output: Output) -> str:
     """The tokens as text; their kind shows as a colour, without colours as «learned» and ‹rejected› marks."""
-    return "".join(_stretch(text, kind, output) for kind, text in _stretches(tokens))
+    return "".join(_stretch(text, kind, output) for kind, text in _stretches(tokens, _shade))
 
 
-def _stretches(tokens: Sequence[Token]) -> list[tuple[str, str]]:
+def _shade(token: Token) -> str:
+    return "added" if token.added and token.kind == "prompt" else token.kind
+
+
+def _stretches(tokens: Sequence[Token], kind_of: Callable[[Token], str]) -> list[tuple[str, str]]:
     """Kind and text of neighbours of one kind."""
-    parts: list[tuple[str, str]] = []
-    for token in tokens:
-        if parts and parts[-1][0] == token.kind:
-            parts[-1] = (token.kind, parts[-1][1] + token.text)
-        else:
-            parts.append((token.kind, token.text))
-    return parts
+    stretches = groupby(tokens, kind_of)
+    return [(kind, "".join(token.text for token in stretch)) for kind, stretch in stretches]
 
 
 def _stretch(text: str, kind: str, output: Output) -> str:

@@ -261,13 +261,14 @@ class Exported(Event):
 class Token:
     """One token as the model gets it. `kind`: "prompt", "trained", "rejected" or "cut".
 
-    `special` tells a marker that the template or tokenizer added.
+    `special` tells a marker, `added` that nothing of it stands in the row: the template or tokenizer wrote it.
     """
 
     id: int
     text: str
     kind: str
     special: bool = False
+    added: bool = False
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from engine.data.rows import Row
+from engine.data.rows import Conversation, Feedback, Preference, Row, Text
 from engine.job.events import RowView
 from engine.job.job import Job
 from engine.models.encoded import Encoded, EncodedPair, Refused, Result
@@ -45,15 +45,31 @@ class RowTokens:
             case Refused(reason=reason), _:
                 return replace(view, problem=reason)
             case EncodedPair() as a, EncodedPair() as b:
-                chosen = token_view(self.tokenizer, a.chosen, b.chosen)
-                rejected = token_view(self.tokenizer, a.rejected, b.rejected, "rejected")
+                first, second = _contents(row)
+                chosen = token_view(self.tokenizer, a.chosen, b.chosen, first)
+                rejected = token_view(self.tokenizer, a.rejected, b.rejected, second, "rejected")
                 return replace(
                     view, tokens=chosen, rejected=rejected, problem=problem, shared=a.prompt_length
                 )
             case Encoded() as a, Encoded() as b:
-                tokens = token_view(self.tokenizer, a, a if further else b)
+                (contents,) = _contents(row)
+                tokens = token_view(self.tokenizer, a, a if further else b, contents)
                 return replace(view, tokens=tokens, problem=problem)
         raise AssertionError("a row gives the same kind of result whether it is cut or not")
+
+
+def _contents(row: Row) -> list[list[str]]:
+    """What the row itself says, message by message, for each of its sides."""
+    match row:
+        case Text(text=text):
+            return [[text]]
+        case Conversation(messages=messages):
+            sides = [messages]
+        case Feedback(prompt=prompt, completion=completion):
+            sides = [(*prompt, *completion)]
+        case Preference(prompt=prompt, chosen=chosen, rejected=rejected):
+            sides = [(*prompt, *chosen), (*prompt, *rejected)]
+    return [[message.content for message in side] for side in sides]
 
 
 def _problem(result: Encoded | EncodedPair) -> str:

@@ -1,6 +1,7 @@
 """A row's tokens for the eye: the text of each, what became of it, whether it is a marker."""
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 from engine.job.events import Token
@@ -13,17 +14,23 @@ def token_view(
     tokenizer: Any,  # Any: transformers' tokenizers share no typed base
     whole: Encoded,
     kept: Encoded,
+    contents: Sequence[str],
     learned: str = "trained",
 ) -> tuple[Token, ...]:
-    """The tokens of a whole row; those missing from `kept` are "cut", those learned are called `learned`."""
+    """The tokens of a whole row; those missing from `kept` are "cut", those learned are called `learned`.
+
+    `contents`: what the row itself says, message by message; all else was added by the template or tokenizer.
+    """
     first, last = _missing(whole.ids, kept.ids)
     markers = set(tokenizer.all_special_ids) | {
         number for number, token in tokenizer.added_tokens_decoder.items() if token.special
     }
+    texts = token_texts(tokenizer, whole.ids)
+    added = _added(texts, contents)
     tokens = []
-    for at, (number, text) in enumerate(zip(whole.ids, token_texts(tokenizer, whole.ids), strict=True)):
+    for at, (number, text) in enumerate(zip(whole.ids, texts, strict=True)):
         kind = "cut" if first <= at < last else learned if whole.trained[at] else "prompt"
-        tokens.append(Token(number, text, kind, number in markers))
+        tokens.append(Token(number, text, kind, number in markers, added[at]))
     return tuple(tokens)
 
 
@@ -45,6 +52,25 @@ def token_texts(tokenizer: Any, ids: Sequence[int]) -> list[str]:  # Any: untype
         texts.append(now[len(before) :])
         start, shown = shown, end
     return texts
+
+
+def _added(texts: Sequence[str], contents: Sequence[str]) -> list[bool]:
+    """For each token whether it holds nothing of `contents`; nowhere, when one of them cannot be found again.
+
+    A template may trim a message, and leave out the thoughts before an answer.
+    """
+    whole, own, at = "".join(texts), list[tuple[int, int]](), 0
+    for content in contents:
+        said = (content, content.strip(), content.rpartition("</think>")[2].strip())
+        places = ((whole.find(text, at), len(text)) for text in said)
+        start, length = next((place for place in places if place[0] >= 0), (-1, 0))
+        if start < 0:
+            return [False] * len(texts)
+        at = start + length
+        own.append((start, at))
+    ends = list(accumulate(map(len, texts)))
+    spans = zip(ends, map(len, texts), strict=True)
+    return [not any(end - length < stop and start < end for start, stop in own) for end, length in spans]
 
 
 def _decoded(tokenizer: Any, ids: Sequence[int]) -> str:  # Any: untyped tokenizers

@@ -131,7 +131,10 @@ def _shared(first: tuple[Token, ...], second: tuple[Token, ...]) -> int:
 
 
 def _painted(tokens: tuple[Token, ...], learned: str = "trained") -> list[tuple[str, str]]:
-    """(text, kind) as the token view takes them; a special token that is learned from is painted so."""
+    """(text, kind) as the token view takes them; a special token that is learned from is painted so.
+
+    What the template added is told apart where it is not learned; what is learned has one look, whoever wrote it.
+    """
     painted = []
     for token in tokens:
         kind = learned if token.kind in ("trained", "rejected") else token.kind
@@ -139,5 +142,7 @@ def _painted(tokens: tuple[Token, ...], learned: str = "trained") -> list[tuple[
             kind = (
                 f"special-{kind}" if kind in ("trained", "rejected") else "special" if kind != "cut" else kind
             )
+        elif token.added and kind == "prompt":
+            kind = "added"
         painted.append((token.text, kind))
     return painted

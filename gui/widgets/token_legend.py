@@ -29,7 +29,8 @@ class TokenLegend(QWidget):
         rejected = (self.tr("rejected"), "rejected", self.tr("made less likely"))
         rest = [
             (self.tr("cut"), "cut", self.tr("too long")),
-            (self.tr("special"), "special", self.tr("marker token")),
+            (self.tr("added"), "added", self.tr("by template")),
+            (self.tr("special"), "special", self.tr("marker")),
         ]
         answers = [chosen, rejected] if is_preference else [trained]
         self._entries: Sequence[tuple[str, str, str]] = [prompt, *answers, *rest]

@@ -28,8 +28,9 @@ SPOKEN_LIMIT = 2000
 class TokenView(QAbstractScrollArea):
     """`set_tokens([(text, kind), ...])`.
 
-    kind: prompt, trained, rejected, cut, special, special-trained or special-rejected.
-    Trained and chosen tokens have the accent, rejected ones the second series, cut ones are struck through.
+    kind: prompt, added, trained, rejected, cut, special, special-trained or special-rejected.
+    Trained and chosen tokens have the accent, rejected ones the second series, cut ones are struck through, and
+    what a template added to a prompt has a dotted line below.
     """
 
     def __init__(self, name: str = "", lines: int = 6, parent: QWidget | None = None) -> None:
@@ -179,6 +180,7 @@ def paint_piece(painter: QPainter, piece: Piece, area: QRectF, kind: str, is_sel
         "trained": (tokens.accent, tokens.accent_soft),
         "rejected": (tokens.series2, tokens.series2_soft),
         "cut": (tokens.muted, tokens.card),
+        "added": (tokens.muted, tokens.card),
     }.get(kind.removeprefix("special-"), (tokens.muted, tokens.note))
     if is_selected:
         colour, ground = tokens.on_accent, tokens.accent
@@ -200,3 +202,6 @@ def paint_piece(painter: QPainter, piece: Piece, area: QRectF, kind: str, is_sel
     if kind == "cut":
         middle = area.center().y() + 1
         painter.drawLine(QPointF(area.left(), middle), QPointF(area.right() + 1, middle))
+    elif kind == "added":
+        painter.setPen(QPen(theme.colour(tokens.dashed), 1, Qt.PenStyle.DotLine))
+        painter.drawLine(area.bottomLeft(), QPointF(area.right() + 1, area.bottom()))

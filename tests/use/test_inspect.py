@@ -15,7 +15,7 @@ from engine.job.methods import METHODS
 from engine.job.sections import DataSource, ModelSection, RowsSection
 from engine.job.tasks import InspectTask
 from engine.use.inspect import inspect, inspect_once
-from engine.use.token_view import token_texts
+from engine.use.token_view import _added, token_texts
 from tests.models.tiny_models import tiny_tokenizer
 
 
@@ -68,6 +68,20 @@ def test_the_summary_counts_what_a_person_can_check(replies, tiny_model):
     assert found.cut == 0
     assert found.remarks == ()
     assert found.is_complete
+
+
+def test_what_the_template_added_is_told_from_what_the_row_says(pairs, tiny_model):
+    _, (row,) = inspect_once(draft(pairs, tiny_model, "dpo", template="plain"), 0, 1)
+    added = [text_of([t for t in side if t.added]) for side in (row.tokens, row.rejected)]
+    own = [text_of([t for t in side if not t.added]) for side in (row.tokens, row.rejected)]
+    assert own == ["Hello 0Hello!", "Hello 0Go away, please."]
+    assert added == ["User:\n\n\nAssistant:\n<|end|>"] * 2
+
+
+def test_nothing_is_called_added_where_a_message_cannot_be_found_again():
+    assert _added(["Dear", " friend", ", hi"], ["friend"]) == [True, False, True]
+    assert _added(["Dear", " friend", ", hi"], ["friend", "hello"]) == [False, False, False]
+    assert _added(["a", "b", "c"], ["<think>so</think>\n\nb"]) == [True, False, True]
 
 
 def test_a_row_shows_what_the_model_gets(replies, tiny_model):
