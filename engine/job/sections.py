@@ -121,9 +121,18 @@ class RowsSection:
     template: str = setting(
         "auto",
         "Chat template",
-        "How a conversation is written for the model: 'auto' takes the model's own.",
+        "How a conversation is written for the model: 'auto' takes the model's own, or one that fits its tokens.",
         term="template",
-        choices={"auto": "The model's own", "chatml": "ChatML", "plain": "Plain roles"},
+        choices={
+            "auto": "The model's own",
+            "chatml": "ChatML",
+            "llama3": "Llama 3",
+            "gemma": "Gemma",
+            "mistral": "Mistral",
+            "zephyr": "Zephyr",
+            "alpaca": "Alpaca",
+            "plain": "Plain roles",
+        },
         advanced=True,
         group="Text",
     )

@@ -9,6 +9,7 @@ from engine.data.rows import Row
 from engine.job.errors import DataError, ModelError
 from engine.models.encoded import Encoded, EncodedPair, Refused, Result
 from engine.models.encoder import Encoder, adds_bos
+from engine.models.named_templates import TEMPLATES, fitting, lacking
 from engine.models.rendering import Writer
 
 __all__ = [
@@ -22,33 +23,12 @@ __all__ = [
     "open_template",
 ]
 
-CHATML = (
-    "{% for message in messages %}"
-    "{{ '<|im_start|>' + message['role'] + '\n' }}"
-    "{% if message['role'] == 'assistant' %}"
-    "{% generation %}{{ message['content'] | trim }}<|im_end|>{% endgeneration %}"
-    "{% else %}{{ message['content'] | trim }}<|im_end|>{% endif %}"
-    "{{ '\n' }}"
-    "{% endfor %}"
-    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
-)
-PLAIN = (
-    "{% for message in messages %}"
-    "{% if message['role'] == 'assistant' %}"
-    "{{ 'Assistant:\n' }}"
-    "{% generation %}{{ message['content'] | trim }}{{ eos_token }}{% endgeneration %}"
-    "{% else %}{{ message['role'] | capitalize + ':\n' + message['content'] | trim }}{% endif %}"
-    "{{ '\n\n' if not loop.last or add_generation_prompt }}"
-    "{% endfor %}"
-    "{% if add_generation_prompt %}{{ 'Assistant:\n' }}{% endif %}"
-)
-DEFAULTS = {"chatml": CHATML, "plain": PLAIN}
 _BATCH = 1024
 
 
 @dataclass(frozen=True)
 class Template:
-    """How conversations are written for one tokenizer. `name`: "own", "chatml" or "plain"."""
+    """How conversations are written for one tokenizer. `name`: "own", or that of a named template."""
 
     name: str
     text: str
@@ -59,7 +39,7 @@ class Template:
 def open_template(tokenizer: Any, choice: str = "auto") -> Template:  # Any: transformers' tokenizers, untyped
     """The template to write with: the model's own for "auto", else a named default, installed on the tokenizer.
 
-    A model without one gets ChatML where its tokenizer knows ChatML's tokens, else plain roles; no token is
+    A model without one gets the named template whose tokens its tokenizer knows, else plain roles; no token is
     invented. Raises ModelError when the template is broken or does not fit the tokenizer.
     """
     own = tokenizer.chat_template
@@ -67,16 +47,20 @@ def open_template(tokenizer: Any, choice: str = "auto") -> Template:  # Any: tra
         own = own.get("default")
     if choice == "auto" and own:
         return Template("own", own, True, Writer(tokenizer, own))
-    known = set(tokenizer.get_vocab())
-    fits_chatml = {"<|im_start|>", "<|im_end|>"} <= known
-    name = choice if choice != "auto" else ("chatml" if fits_chatml else "plain")
-    if name == "chatml" and not fits_chatml:
-        title = "The template ChatML needs the tokens <|im_start|> and <|im_end|>, which this model lacks."
+    known = tokenizer.get_vocab()
+    name = fitting(known) if choice == "auto" else choice
+    if missing := lacking(name, known):
+        title = f"The template {TEMPLATES[name].title} needs the {_tokens(missing)}, which this model lacks."
         raise ModelError(title, "Choose the template 'plain' or 'auto'.")
-    text = ("{{ bos_token }}" if adds_bos(tokenizer) else "") + DEFAULTS[name]
+    text = ("{{ bos_token }}" if adds_bos(tokenizer) else "") + TEMPLATES[name].text
     writer = Writer(tokenizer, text)
     tokenizer.chat_template = text
     return Template(name, text, False, writer)
+
+
+def _tokens(names: list[str]) -> str:
+    *first, last = names
+    return f"tokens {', '.join(first)} and {last}" if first else f"token {last}"
 
 
 def end_tokens(tokenizer: Any, template: Template) -> tuple[int, ...]:  # Any: untyped tokenizers
