@@ -8,10 +8,11 @@ from functools import cached_property
 from pathlib import Path
 
 from engine.data.folders import files_of
-from engine.data.reading import Fault, Reading, Record
+from engine.data.reading import Reading, Record
 from engine.data.rows import Row, RowKind
 from engine.data.rows_view import Part, Rows
 from engine.data.scan import scan
+from engine.data.searching import numbers_holding
 from engine.data.shapes import detect, evidence
 from engine.data.splitting import split
 from engine.data.store import as_arrow
@@ -100,11 +101,9 @@ class RowSet:
                 path, line = self.place(number)
                 yield Skipped(number, path.name, line, reason, self.detail(number))
 
-    def records(self) -> Iterator[tuple[int, Record]]:
-        """Every row's number and what stands in the file, streamed."""
-        for part in self.parts:
-            for index, (_, found) in enumerate(part.table.entries):
-                yield part.table.first + index, {} if isinstance(found, Fault) else found
+    def holding(self, text: str, heard: Heard | None = None) -> "array[int]":
+        """The numbers of the rows that hold a text in a column; `heard` as for `open_rows`."""
+        return numbers_holding([part.table for part in self.parts], text, heard)
 
     def _part(self, number: int) -> Part:
         for part in self.parts:

@@ -215,6 +215,22 @@ class StoredRecords(Sequence[Located]):
             lines, records = batch.column(0).to_pylist(), batch.column(1).to_pylist()
             yield from ((line, _unpacked(record)) for line, record in zip(lines, records, strict=True))
 
+    def maybe_holding(self, words: str) -> Iterator[tuple[int, Located | None]]:
+        """Index and record of all that may hold these words of ASCII, in whatever case; the others without record.
+
+        A record may hold them in a column's name, too. It is searched as it is packed, thirty times faster.
+        """
+        from pyarrow import compute
+
+        index = 0
+        for batch in self._stored.batches():
+            lines, records = batch.columns
+            may = compute.match_substring(records, json.dumps(words)[1:-1], ignore_case=True)
+            for at, is_candidate in enumerate(may.to_pylist()):
+                found = (lines[at].as_py(), _unpacked(records[at].as_py())) if is_candidate else None
+                yield index, found
+                index += 1
+
     def _batch(self, at: int) -> tuple[list[int], Any]:  # Any: pyarrow is not typed
         if at not in self._kept:
             batch = self._stored.batch(at)

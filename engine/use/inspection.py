@@ -103,8 +103,7 @@ class Inspection:
         """Rows from index `start` of those that hold `search`, unusable ones included, and how many there are."""
         numbers: Sequence[int] = range(1, self.found.total + 1)
         if search:
-            text = search.casefold()
-            numbers = [number for number, record in self.found.records() if _holds(record.values(), text)]
+            numbers = self.found.holding(search)
         chosen = numbers[max(0, start) : max(0, start) + min(count, MOST_ROWS)]
         return tuple(self._view(number, with_tokens) for number in chosen), len(numbers)
 
@@ -142,10 +141,6 @@ class Inspection:
         if (bad or good) and not (bad and good):
             word = "good" if good else "bad"
             self.remarks.append(f"All answers are labelled {word}: feedback needs some of either kind.")
-
-
-def _holds(values: Iterable[object], text: str) -> bool:
-    return any(text in _cell(value).casefold() for value in values)
 
 
 def _percentiles(lengths: list[int]) -> dict[str, int]:
