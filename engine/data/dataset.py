@@ -11,9 +11,9 @@ from engine.data.folders import files_of
 from engine.data.reading import Reading, Record
 from engine.data.rows import Row, RowKind
 from engine.data.rows_view import Part, Rows
-from engine.data.scan import scan
+from engine.data.scan import Scan, scan
 from engine.data.searching import numbers_holding
-from engine.data.shapes import detect, evidence
+from engine.data.shapes import UnrecognisedError, detect, evidence, unknown
 from engine.data.splitting import split
 from engine.data.store import as_arrow
 from engine.data.table import Heard, read_table
@@ -42,6 +42,7 @@ class Skipped:
 class RowSet:
     """The rows of a job. Row numbers count from 1 over all files, unusable rows included.
 
+    `unrecognised`: why nothing is known of the rows but their columns, "" as a rule.
     `rows`: usable ones in order, built as they are asked for; a source's weight repeats or thins them. `roles`:
     column of each role, in the form of a source's `columns`. `skipped`: row numbers by reason.
     `duplicates`: how many rows equal an earlier one, `duplicate_rows` the first of their numbers. `hashes`:
@@ -62,6 +63,7 @@ class RowSet:
     bytes: int
     labels: tuple[int, int] = (0, 0)
     is_head: bool = False
+    unrecognised: str = ""
     parts: tuple[Part, ...] = field(default=(), repr=False)
 
     @property
@@ -119,25 +121,36 @@ def open_rows(
     section: RowsSection | None = None,
     heard: Heard | None = None,
     head: int | None = None,
+    is_first_meeting: bool = False,
 ) -> RowSet:
     """Read all sources. With `rows_kind`, data of another kind is refused (`needed_by`: the method's title).
 
     A weight of 2 lists each row twice, a weight of 0.25 keeps an even quarter of the rows, always the same.
     `section` says whether malformed lines are skipped and duplicates dropped. `heard` is told how many rows were
-    read. `head` reads only about so many rows, for a first look.
+    read. `head` reads only about so many rows, for a first look. `is_first_meeting` takes a file whose columns do
+    not tell what its rows are: a person is about to; there are no usable rows then.
     Raises DataError naming file, line and field; rows without a usable answer are passed over and counted.
     """
     section = section or RowsSection()
-    parts = list(_parts(sources, section.malformed == "skip", heard, head))
+    refusals: list[str] = []
+    parts = list(
+        _parts(sources, section.malformed == "skip", heard, head, refusals if is_first_meeting else None)
+    )
     if not parts:
         raise DataError("No data was chosen.", "Choose a file with examples.")
-    _check_kinds(parts, rows_kind, needed_by)
-    return _row_set(parts, section.duplicates == "drop", head is not None)
+    if not refusals:
+        _check_kinds(parts, rows_kind, needed_by)
+    return _row_set(parts, section.duplicates == "drop", head is not None, " ".join(refusals))
 
 
 def _parts(
-    sources: Sequence[DataSource], skips: bool, heard: Heard | None, head: int | None
+    sources: Sequence[DataSource],
+    skips: bool,
+    heard: Heard | None,
+    head: int | None,
+    refusals: list[str] | None,
 ) -> Iterator[Part]:
+    """Each file, read and looked at. One that is not recognised is noted in `refusals`, or raises without it."""
     first = 1
     for source in sources:
         for path in files_of(source):
@@ -145,9 +158,16 @@ def _parts(
                 path, Reading(source.split, skips), first, source.limit, _from(first - 1, heard), head
             )
             sample = [found for _, found in table.entries[:_SAMPLE] if isinstance(found, dict)]
-            shape, roles = detect(table.columns, source.shape, source.columns, path.name, sample)
-            found = scan(table, shape, roles, skips, _from(first - 1, heard))
-            yield Part(source, table, shape, roles, found)
+            try:
+                shape, roles = detect(table.columns, source.shape, source.columns, path.name, sample)
+            except UnrecognisedError as error:
+                if refusals is None:
+                    raise
+                refusals.append(error.title)
+                yield Part(source, table, *unknown(source.columns), Scan())
+            else:
+                found = scan(table, shape, roles, skips, _from(first - 1, heard))
+                yield Part(source, table, shape, roles, found)
             first += len(table)
             if head is not None and first > head:
                 return
@@ -186,7 +206,7 @@ def _check_kinds(parts: Sequence[Part], wanted: RowKind | None, needed_by: str) 
             raise DataError(title, "Train on them one after the other.")
 
 
-def _row_set(parts: list[Part], drops: bool, is_head: bool) -> RowSet:
+def _row_set(parts: list[Part], drops: bool, is_head: bool, unrecognised: str) -> RowSet:
     skipped: dict[str, list[int]] = {}
     for part in parts:
         for reason, indices in part.scan.skipped.items():
@@ -194,11 +214,11 @@ def _row_set(parts: list[Part], drops: bool, is_head: bool) -> RowSet:
     equal = _equal_to_earlier(parts)
     if drops and equal:
         skipped[DUPLICATE] = sorted(equal)
-    rows = _rows(parts, equal if drops else set())
-    if not rows:
+    rows = _rows([] if unrecognised else parts, equal if drops else set())
+    if not rows and not unrecognised:
         raise _nothing_usable(parts, skipped)
-    sentences = [evidence(p.shape, p.roles, p.scan.full, len(p.table)) for p in parts]
-    if len(parts) > 1:
+    sentences = [] if unrecognised else [evidence(p.shape, p.roles, p.scan.full, len(p.table)) for p in parts]
+    if len(sentences) > 1:
         named = zip(parts, sentences, strict=True)
         sentences = [f"{part.table.path.name}: {sentence}" for part, sentence in named]
     return RowSet(
@@ -215,6 +235,7 @@ def _row_set(parts: list[Part], drops: bool, is_head: bool) -> RowSet:
         bytes=sum(part.table.path.stat().st_size for part in parts),
         labels=(sum(p.scan.labels[0] for p in parts), sum(p.scan.labels[1] for p in parts)),
         is_head=is_head,
+        unrecognised=unrecognised,
         parts=tuple(parts),
     )
 

@@ -9,8 +9,12 @@ from dataclasses import dataclass
 
 from engine.data.building import feedback_row, instruction_row, messages_row, preference_row, text_row
 from engine.data.rows import Row, RowKind
-from engine.data.values import Values, verdict_of
+from engine.data.values import UnusableRowError, Values, verdict_of
 from engine.job.errors import DataError
+
+
+class UnrecognisedError(DataError):
+    """The columns of a file do not tell what its rows are; a person can."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,8 @@ def detect(
 
     `wanted` is a shape's kind or "auto"; `chosen` maps roles to columns with unusual names; `sample` are some
     records, whose values tell a label from another column of that name.
-    Raises DataError naming the file, the columns present and what is missing.
+    Raises UnrecognisedError naming the file, the columns present and what is missing; DataError for `chosen`
+    roles and columns that there are none of.
     """
     _check_chosen(columns, chosen, name)
     for shape in SHAPES:
@@ -74,6 +79,15 @@ def evidence(shape: Shape, found: Mapping[str, str], full: int, total: int) -> s
     if full < total:
         return f"{full} of {total} rows have {listed}."
     return f"All {full} rows have {listed}." if full > 1 else f"The one row has {listed}."
+
+
+def unknown(chosen: Mapping[str, str]) -> tuple[Shape, dict[str, str]]:
+    """In place of a shape, where there is none yet: it makes no rows, and keeps the roles that were chosen."""
+    return Shape("unknown", "Not known yet", "conversation", {}, (), _no_row), dict(chosen)
+
+
+def _no_row(number: int, values: Values) -> Row:
+    raise UnusableRowError("which column is what is not known")
 
 
 _SYSTEM = ("system", "system_prompt", "system_message")
@@ -180,16 +194,18 @@ def _check_chosen(columns: Sequence[str], chosen: Mapping[str, str], name: str) 
             raise DataError(f"'{name}' has no column '{column}', which 'columns' names as {role}.", advice)
 
 
-def _unrecognised(columns: Sequence[str], wanted: str, chosen: Mapping[str, str], name: str) -> DataError:
+def _unrecognised(
+    columns: Sequence[str], wanted: str, chosen: Mapping[str, str], name: str
+) -> UnrecognisedError:
     if wanted == "auto":
         title = f"'{name}' has {_quoted(columns)}, from which no kind of rows can be recognised."
         advice = 'Say which columns to use, for example columns = { prompt = "…", answer = "…" }.'
-        return DataError(title, advice)
+        return UnrecognisedError(title, advice)
     shape = next(shape for shape in SHAPES if shape.kind == wanted)
     found = assign(shape, columns, {r: c for r, c in chosen.items() if r in shape.roles})
     missing = _quoted([role for role in shape.needed if role not in found])
     title = f"'{name}' has no column for {missing}; it has {_quoted(columns)}."
-    return DataError(title, "Choose the column in 'columns', or another kind of rows.")
+    return UnrecognisedError(title, "Choose the column in 'columns', or another kind of rows.")
 
 
 def _quoted(names: Collection[str]) -> str:

@@ -301,7 +301,7 @@ class Inspected(Event):
     `refusal`: why training cannot start, "" when it can. `skipped_rows`, `duplicate_rows`, `cut_rows`,
     `endless_rows` (no end token) hold the first row numbers, `details` a sentence for some. `divided` counts
     texts that come in pieces. `tokens` and `trained_tokens` are those after the cut. `labels`: bad and good rows
-    of feedback.
+    of feedback. `shape` is "unknown" and `rows_kind` "" where the columns do not tell what the rows are.
     """
 
     shape: str

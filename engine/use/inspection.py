@@ -34,7 +34,7 @@ class Inspection:
     def __init__(self, job: Job, head: int | None = None, heard: Heard | None = None) -> None:
         require_data(job)
         self.job = job
-        self.found = open_rows(job.data, section=job.rows, head=head, heard=heard)
+        self.found = open_rows(job.data, section=job.rows, head=head, heard=heard, is_first_meeting=True)
         self.rows = self.found.rows.unique()
         self.tokens: RowTokens | None = None
         self.tally = Tally(())
@@ -64,7 +64,7 @@ class Inspection:
         known = tokens.remarks(tally) if tokens and is_complete else ()
         return Inspected(
             shape=found.shape,
-            rows_kind=found.rows_kind,
+            rows_kind="" if found.unrecognised else found.rows_kind,
             evidence=found.evidence,
             columns=found.columns,
             roles=found.roles,
@@ -85,7 +85,7 @@ class Inspection:
             remarks=(*self.remarks, *known),
             is_complete=is_complete,
             is_first_look=found.is_head,
-            refusal=str(refusal) if refusal else "",
+            refusal=str(refusal) if refusal else found.unrecognised,
             duplicate_rows=found.duplicate_rows,
             cut_rows=tuple(tally.cut_rows),
             endless_rows=tuple(tally.endless_rows),
@@ -111,7 +111,7 @@ class Inspection:
         cells = {column: _cell(value) for column, value in self.found.record(number).items()}
         path, line = self.found.place(number)
         row = self.found.row(number)
-        problem = self._reasons.get(number, "" if row else _BY_WEIGHT)
+        problem = self._reasons.get(number, "" if row or self.found.unrecognised else _BY_WEIGHT)
         view = RowView(
             number,
             cells,
@@ -133,7 +133,7 @@ class Inspection:
     def _remark_on_kind(self) -> None:
         """The draft's method may need another kind of rows; that is worth knowing here, and no fault yet."""
         card, kind = self.job.method_card, self.found.rows_kind
-        if card.rows != kind:
+        if card.rows != kind and not self.found.unrecognised:
             self.remarks.append(str(mismatch("This data", kind, card.rows, card.title)))
 
     def _remark_on_labels(self) -> None:

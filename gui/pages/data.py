@@ -191,8 +191,10 @@ class DataPage(Page):
         self._refresh_recent(has_data)
         self._show_failure()
         is_usable = found is not None and self.inspection.failure is None
+        is_known = found is None or bool(found.rows_kind)
         for card in (self.rows, self.tokens, self.lengths, self.remarks):
-            card.setVisible(is_usable or (has_data and self.inspection.failure is None))
+            is_wanted = is_usable or (has_data and self.inspection.failure is None)
+            card.setVisible(is_wanted and (is_known or card in (self.rows, self.remarks)))
         self.shape.fill(found, job.method_card, self.inspection.phase, self.inspection.failure is not None)
         self.tokens.fill(job)
         if found is not None:

@@ -52,7 +52,7 @@ class RemarksCard(Card):
         words = self.tr("1 remark") if count == 1 else self.tr("{n} remarks").format(n=count)
         tone = "bad" if any(remark.tone == "bad" for remark in open_ones) else "warn" if open_ones else "good"
         self.badge.set(words if open_ones else self.tr("All good"), tone)
-        ends = ", ".join(found.end_tokens)
+        ends = ", ".join(found.end_tokens) if found.rows_kind else ""
         text = (
             self.tr("Answers end with {token}; the model learns to stop.").format(token=ends) if ends else ""
         )

@@ -21,7 +21,6 @@ ROLE_WORDS = {
     "messages": "Messages",
     "chosen": "Chosen answer",
     "rejected": "Rejected answer",
-    "completion": "Answer",
     "label": "Thumb (up or down)",
     "text": "Text",
 }

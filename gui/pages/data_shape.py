@@ -20,6 +20,7 @@ _KINDS = {
     "preference": ("git-compare", "Two answers, one preferred", "preference pairs"),
     "feedback": ("thumbs-up", "Answers with thumbs up or down", "feedback"),
     "text": ("file-text", "Plain text", "continued pretraining"),
+    "": ("columns-2", "What is in these columns?", ""),
 }
 
 
@@ -65,6 +66,11 @@ class ShapeCard(Card):
         self.icon.set_icon(icon, "accent")
         self.title.set_texts(title, term)
         self.evidence.setText(found.evidence)
+        if not found.rows_kind:
+            self.evidence.setText(
+                self.tr("Choose above each column what it holds, such as Prompt and Answer.")
+            )
+            return
         if method.rows != found.rows_kind:
             fitting = next((card for card in METHODS.values() if card.rows == found.rows_kind), None)
             needs = _KINDS[method.rows][2]

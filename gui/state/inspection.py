@@ -61,6 +61,8 @@ class InspectionState(QObject):
         if self.failure is not None:
             return self.failure
         found, card = self.inspected, job.method_card
+        if found is not None and not found.rows_kind:
+            return found.refusal, "Choose on the Data page what each column is."
         if found is not None and found.rows_kind != card.rows:
             wrong = mismatch("The data", cast(RowKind, found.rows_kind), card.rows, card.title)
             return wrong.title, wrong.advice

@@ -11,6 +11,11 @@ from engine.job.errors import DataError
 from engine.job.sections import DataSource
 
 
+def written(path, rows):
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
 def write(path, count, prefix="q"):
     path.parent.mkdir(exist_ok=True, parents=True)
     rows = [{"prompt": f"{prefix}{i}", "completion": f"a{i}"} for i in range(count)]
@@ -181,3 +186,24 @@ def test_the_prompt_is_all_before_the_first_answer():
     assert prompt_key(row(1, "q", "a")) == prompt_key(row(2, " q\n", "b"))
     assert prompt_key(row(1, "q")) != prompt_key(Conversation(3, system))
     assert prompt_key(Text(1, "a")) == prompt_key(Text(2, "a")) != prompt_key(Text(3, "b"))
+
+
+def test_a_first_meeting_shows_columns_that_tell_nothing_and_makes_no_rows_of_them(tmp_path):
+    path = written(tmp_path / "odd.jsonl", [{"foo": "a", "bar": "b"}, {"foo": "c", "bar": "d"}])
+    with pytest.raises(DataError, match="no kind of rows can be recognised"):
+        open_rows([DataSource(path=str(path))])
+    found = open_rows([DataSource(path=str(path), columns={"prompt": "foo"})], is_first_meeting=True)
+    assert "'foo', 'bar'" in found.unrecognised
+    assert (found.total, len(found.rows), found.columns) == (2, 0, ("foo", "bar"))
+    assert found.roles == {"prompt": "foo"}
+    assert found.record(2) == {"foo": "c", "bar": "d"}
+    assert found.row(1) is None
+    assert found.skipped == {}
+
+
+def test_one_unknown_file_among_others_stops_them_all_until_it_is_known(tmp_path):
+    odd = written(tmp_path / "odd.jsonl", [{"foo": "a", "bar": "b"}])
+    good = written(tmp_path / "good.jsonl", [{"prompt": "a", "answer": "b"}])
+    found = open_rows([DataSource(path=str(path)) for path in (good, odd)], is_first_meeting=True)
+    assert found.unrecognised.startswith("'odd.jsonl' has 'foo', 'bar'")
+    assert (found.total, len(found.rows)) == (2, 0)

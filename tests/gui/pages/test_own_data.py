@@ -3,9 +3,12 @@
 import json
 
 import pytest
+from PySide6.QtWidgets import QLabel
 
+from engine.data.shapes import SHAPES
 from engine.job.job import Job
 from engine.library.home import home
+from gui.pages.data_rows import ROLE_WORDS
 from gui.state.app_state import AppState
 from tests.flow.processes import left_behind
 from tests.gui.waiting import until
@@ -21,6 +24,10 @@ def window(qapp):
     with opened(AppState()) as window:
         yield window
     assert left_behind(home()) == []
+
+
+def _said(window):
+    return " ".join(label.text() for label in window.pages["train"].findChildren(QLabel))
 
 
 def written(path, rows):
@@ -75,7 +82,6 @@ def test_pairs_of_answers_lead_to_preference_training_with_one_click(window, tmp
             ("broken.jsonl", "Line 2"),
         ),
         ("empty.jsonl", "", ("empty.jsonl",)),
-        ("odd.jsonl", '{"foo": 1, "bar": 2}\n', ("odd.jsonl", "foo")),
     ],
 )
 def test_a_file_that_cannot_be_used_is_named_and_the_draft_stays(window, tmp_path, name, content, words):
@@ -92,6 +98,44 @@ def test_a_file_that_cannot_be_used_is_named_and_the_draft_stays(window, tmp_pat
     assert window.state.draft.job.data[0].path == str(path)
     window.go("train")
     assert not window.pages["train"].idle.start_button.isEnabled()
+
+
+@pytest.mark.slow(reason="reads the data three times in a real worker")
+def test_columns_of_unusual_names_get_their_meaning_above_the_table(window, tmp_path):
+    page = dropped(
+        window, written(tmp_path / "odd.jsonl", [{"foo": f"Say {n}", "bar": "It is."} for n in range(30)])
+    )
+    assert window.state.inspection.failure is None
+    assert page.shape.title.label.text() == "What is in these columns?"
+    assert page.rows.isVisible()
+    assert not page.tokens.isVisible()
+    inspection = window.state.inspection
+    until(lambda: inspection.row(0) is not None, 20, "the rows to be shown")
+    assert inspection.row(0).cells == {"foo": "Say 0", "bar": "It is."}
+    assert inspection.row(0).problem == ""
+    window.go("train")
+    start = window.pages["train"].idle.start_button
+    assert not start.isEnabled()
+    assert "'foo', 'bar'" in window.pages["train"].idle.start_button.text() + _said(window)
+    window.go("data")
+    for column, role in (("foo", "prompt"), ("bar", "answer")):
+        page.rows.role_chosen.emit(column, role)
+        until(
+            lambda role=role: inspection.inspected and role in inspection.inspected.roles,
+            60,
+            f"{role} to be known",
+        )
+    until(
+        lambda: inspection.inspected.is_complete and page.tokens.isVisible(), 60, "the tokens to be counted"
+    )
+    assert page.shape.title.label.text() == "Questions with answers"
+    assert window.state.draft.job.data[0].columns == {"prompt": "foo", "answer": "bar"}
+    assert inspection.inspected.usable == 30
+
+
+def test_every_role_that_a_column_can_have_is_offered_once():
+    assert set(ROLE_WORDS) == {role for shape in SHAPES for role in shape.roles}
+    assert len(set(ROLE_WORDS.values())) == len(ROLE_WORDS)
 
 
 def test_a_missing_file_is_refused_and_the_old_data_stays(window, tmp_path):
