@@ -44,7 +44,7 @@ class ShapeCard(Card):
         words.addWidget(self.title)
         words.addWidget(self.evidence)
         row.addLayout(words, 1)
-        self.fix_button = Button("", "primary", compact=True)
+        self.fix_button = Button("", "secondary", compact=True)
         self.fix_button.clicked.connect(lambda: self.method_asked.emit(self._fitting))
         self.other_button = Button(self.tr("It is something else…"), "secondary", compact=True)
         self.other_button.clicked.connect(self._menu)
@@ -73,7 +73,7 @@ class ShapeCard(Card):
             return
         if method.rows != found.rows_kind:
             fitting = next((card for card in METHODS.values() if card.rows == found.rows_kind), None)
-            needs = _KINDS[method.rows][2]
+            needs = _KINDS[method.rows][1][:1].lower() + _KINDS[method.rows][1][1:]
             text = self.tr("{evidence} The chosen method, {method}, needs {needs}.")
             self.evidence.setText(text.format(evidence=found.evidence, method=method.subtitle, needs=needs))
             if fitting is not None:

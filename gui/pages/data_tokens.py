@@ -9,7 +9,7 @@ from engine.job.sections import RowsSection
 from engine.job.settings import Setting, setting_fields
 from gui.widgets.card import Card, Note
 from gui.widgets.flow import Flow
-from gui.widgets.labels import Label, Line
+from gui.widgets.labels import Label, Line, TermLabel
 from gui.widgets.plain_text import PlainText
 from gui.widgets.segmented import Segmented
 from gui.widgets.select import Select
@@ -42,8 +42,8 @@ class TokensCard(Card):
         pair = QHBoxLayout(self.pair)
         pair.setContentsMargins(0, 0, 0, 0)
         pair.setSpacing(12)
-        self.chosen = self._side(pair, self.tr("Make this more likely (chosen)"))
-        self.rejected = self._side(pair, self.tr("Make this less likely (rejected)"))
+        self.chosen = self._side(pair, self.tr("More likely"), self.tr("chosen"))
+        self.rejected = self._side(pair, self.tr("Less likely"), self.tr("rejected"))
         layout.addWidget(self.pair, 2)
         self.stack.addWidget(tokens)
         self.text = PlainText("", self.tr("Text of the row"), lines=0)
@@ -86,9 +86,9 @@ class TokensCard(Card):
         self.chosen.set_tokens(_painted(row.tokens[shared:]))
         self.rejected.set_tokens(_painted(row.rejected[shared:], "rejected"))
 
-    def _side(self, row: QHBoxLayout, title: str) -> TokenView:
+    def _side(self, row: QHBoxLayout, title: str, term: str) -> TokenView:
         note = Note()
-        note.body.addWidget(Label(title, "strong"))
+        note.body.addWidget(TermLabel(title, term))
         view = TokenView(title)
         note.body.addWidget(view, 1)
         row.addWidget(note, 1)
