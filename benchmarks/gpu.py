@@ -1,17 +1,24 @@
-"""Training on one CUDA GPU, beside the same work done plainly with transformers and PEFT.
+"""Training on one CUDA GPU: what must hold there, and how fast it is beside the same work done by others.
 
-    python benchmarks/gpu.py            needs CUDA; a few minutes
-    python benchmarks/gpu.py --cpu      a tiny model on the processor, to see that all works
+    python benchmarks/gpu.py                  checks and table; needs CUDA; a few minutes; writes GPU.md
+    python benchmarks/gpu.py --checks         the checks alone; names after it choose some: --checks resume memory
+    python benchmarks/gpu.py --table          the table alone
+    python benchmarks/gpu.py --cpu            the same with tiny models on the processor, to see that all works
+    python benchmarks/gpu.py --profile FILE   also writes where the time of an update goes
 
-It needs the checkout and installed packages, nothing else. Both sides take the same rows in the same updates, with
-the same LoRA, in bfloat16; the first loss of both stands in the table as a proof. Tokens count once per sequence
-(prompt with chosen and prompt with rejected answer for DPO), padding never.
+It needs the checkout and installed packages, nothing else. In the table all sides take the same rows in the same
+updates, with the same LoRA, in bfloat16; the first loss of each stands there as a proof. Plain is a short loop with
+transformers and PEFT; TRL's trainers are timed where TRL is installed. Tokens count once per sequence (prompt with
+chosen and prompt with rejected answer for DPO), padding never.
 """
 
 import argparse
 import os
 import sys
 import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import torch
@@ -19,37 +26,104 @@ import torch
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-HEAD = (
-    *("model", "method", "tokens a row", "rows an update", "Tunewright tokens/s", "plain tokens/s", "ratio"),
-    *("memory MB", "plain MB", "first loss", "plain"),
-)
+RESULTS = ROOT / "benchmarks" / "GPU.md"
+PACKAGES = ("transformers", "peft", "trl", "bitsandbytes")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print the table; 2 where there is no CUDA and --cpu was not given."""
-    parser = argparse.ArgumentParser(
-        description="Training on one CUDA GPU beside plain transformers and PEFT."
-    )
-    parser.add_argument("--cpu", action="store_true", help="a tiny model on the processor instead")
-    parser.add_argument("--steps", type=int, default=20, help="updates of each run (20)")
-    options = parser.parse_args(arguments)
+    """Print checks and table; 1 where a check failed, 2 where there is no CUDA and --cpu was not given."""
+    options = _options(arguments)
     if not options.cpu and not torch.cuda.is_available():
         print("There is no CUDA device here; --cpu tries the same with a tiny model.", file=sys.stderr)
         return 2
-    from benchmarks.gpu_training import WARM_STEPS, cases, measured  # imports transformers and PEFT
-
-    if options.steps <= WARM_STEPS:
-        parser.error(f"--steps must be above {WARM_STEPS}")
     device = "cpu" if options.cpu else "cuda"
-    name = "this processor" if options.cpu else torch.cuda.get_device_name(0)
-    print(f"{name}, torch {torch.__version__}, Python {sys.version.split()[0]}\n")
-    print(f"| {' | '.join(HEAD)} |\n|{'---|' * len(HEAD)}")
+    told = [_surroundings(device, options.commit)]
+    print(told[0] + "\n", flush=True)
+    failed = 0
     with tempfile.TemporaryDirectory() as folder:
         os.environ["TUNEWRIGHT_HOME"] = folder
-        for size, batch in cases(options.cpu):
-            for method in ("sft", "dpo"):
-                print(measured(size, method, batch, device, options.steps, Path(folder)), flush=True)
-    return 0
+        if options.checks is not None or not options.table:
+            lines, failed = _checks(options.checks or (), device, Path(folder))
+            told.append("\n".join(lines))
+        if options.table or options.checks is None:
+            told.append("\n".join(_table(device, options.steps, Path(folder))))
+        if options.profile:
+            _profile(options.profile, device, Path(folder))
+    if not options.cpu and options.checks is None and not options.table:
+        RESULTS.write_text("\n\n".join(told) + "\n", encoding="utf-8")
+    return int(failed > 0)
+
+
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Training on one CUDA GPU: checks, and speed beside others.")
+    parser.add_argument("--cpu", action="store_true", help="tiny models on the processor instead")
+    parser.add_argument("--checks", nargs="*", metavar="NAME", help="the checks alone, or these of them")
+    parser.add_argument("--table", action="store_true", help="the table alone")
+    parser.add_argument("--steps", type=int, default=20, help="updates of each run in the table (20)")
+    parser.add_argument("--profile", type=Path, metavar="FILE", help="write where the time of an update goes")
+    parser.add_argument("--commit", default="", help="the commit to note, where git cannot say it")
+    options = parser.parse_args(arguments)
+    if options.steps <= 3:
+        parser.error("--steps must be above 3")
+    return options
+
+
+def _surroundings(device: str, commit: str) -> str:
+    from benchmarks.table import commit_here
+
+    place = "this processor" if device == "cpu" else torch.cuda.get_device_name(0)
+    found = ", ".join(f"{name} {_version(name)}" for name in PACKAGES)
+    return "\n".join(
+        [
+            "## On a GPU",
+            "",
+            f"- {time.strftime('%Y-%m-%d %H:%M')}, commit {commit or commit_here()}, `python benchmarks/gpu.py`",
+            f"- {place}; Python {sys.version.split()[0]}, torch {torch.__version__}, {found}",
+        ]
+    )
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _checks(names: Sequence[str], device: str, folder: Path) -> tuple[list[str], int]:
+    """The lines of the table, and how many checks failed."""
+    from benchmarks.gpu_checks import CHECKS, all_outcomes
+    from benchmarks.gpu_work import Bench
+
+    lines, failed = [], 0
+    _tell("| check | result | figure |\n|---|---|---|", lines)
+    for outcome in all_outcomes(names or tuple(CHECKS), Bench(device, folder)):
+        failed += outcome.passed is False
+        _tell(outcome.line(), lines)
+    return lines, failed
+
+
+def _table(device: str, steps: int, folder: Path) -> list[str]:
+    from benchmarks.gpu_training import HEAD, cases, measured  # imports transformers and PEFT
+
+    lines: list[str] = []
+    _tell(f"\n| {' | '.join(HEAD)} |\n|{'---|' * len(HEAD)}", lines)
+    for size, batch in cases(device == "cpu"):
+        for method in ("sft", "dpo"):
+            _tell(measured(size, method, batch, device, steps, folder), lines)
+    return [line.strip() for line in lines]
+
+
+def _tell(line: str, lines: list[str]) -> None:
+    lines.append(line)
+    print(line, flush=True)
+
+
+def _profile(file: Path, device: str, folder: Path) -> None:
+    from benchmarks.gpu_profile import profiled
+
+    sizes: Iterator[str] = iter(("tiny",) if device == "cpu" else ("40M", "1B"))
+    file.write_text("\n\n".join(profiled(size, "sft", device, folder) for size in sizes), encoding="utf-8")
 
 
 if __name__ == "__main__":

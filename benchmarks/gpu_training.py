@@ -1,5 +1,6 @@
-"""The work behind `gpu.py`: one case trained as the app does, and the same updates done plainly."""
+"""The work behind `gpu.py`: one case trained as the app does, and the same updates done plainly and by TRL."""
 
+import gc
 import json
 import time
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ import torch
 from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
+from benchmarks import gpu_trl
 from engine.job.channel import Desk, events_of
 from engine.job.events import Prepared, Step
 from engine.job.job import Job, job_from_values
@@ -23,11 +25,25 @@ from engine.train.session import train
 WARM_STEPS = 3
 RANK, ALPHA, BETA, RATE = 16, 32.0, 0.1, 2e-4
 SIZES = {
+    "1B": {"hidden_size": 2048, "intermediate_size": 5632, "num_hidden_layers": 20, "vocab_size": 32000},
     "40M": {"hidden_size": 512, "intermediate_size": 1536, "num_hidden_layers": 8, "vocab_size": 32000},
     "tiny": {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "vocab_size": 2000},
 }
 JOINED = 8
-"""Sample rows that make one row for the larger model: a few hundred tokens instead of thirty."""
+"""Sample rows that make one row for a larger model: a few hundred tokens instead of thirty."""
+
+HEAD = (
+    *(
+        "model",
+        "method",
+        "tokens a row",
+        "rows an update",
+        "Tunewright tokens/s",
+        "plain tokens/s",
+        "TRL tokens/s",
+    ),
+    *("to plain", "to TRL", "memory MB", "plain MB", "TRL MB", "first loss", "plain", "TRL"),
+)
 
 
 @dataclass(frozen=True)
@@ -41,28 +57,41 @@ class Figures:
 
 def cases(on_cpu: bool) -> list[tuple[str, int]]:
     """Model and rows an update."""
-    return [("starter", 16), ("tiny", 4) if on_cpu else ("40M", 16)]
+    return [("starter", 16), ("tiny", 4)] if on_cpu else [("starter", 16), ("40M", 16), ("1B", 16)]
 
 
 def measured(size: str, method: str, batch: int, device: str, steps: int, folder: Path) -> str:
     """One line of the table."""
-    model = starter_folder() if size == "starter" else random_model(size, folder)
+    model = starter_folder() if size == "starter" else random_model(size, folder, device)
     data = starter_data(method) if size == "starter" else joined_data(method, folder)
     job = job_of(method, model, data, batch, device, steps)
     place = folder / f"{size}-{method}"
     place.mkdir()
     ours, updates = with_engine(job, place)
     plain = plainly(job, model, updates, device)
-    tokens = sum(example.tokens for update in updates for example in update)
+    trl = with_trl(job, updates, device, place / "trl") if gpu_trl.is_there() else None
+    sides = [ours, plain, trl]
     rows = sum(len(update) for update in updates) * (2 if method == "dpo" else 1)
+    ratios = [
+        None if other is None else ours.tokens_per_second / other.tokens_per_second for other in sides[1:]
+    ]
     cells = [
-        *(size, method, f"{tokens / rows:.0f}", str(batch)),
-        *(f"{ours.tokens_per_second:.0f}", f"{plain.tokens_per_second:.0f}"),
-        f"{ours.tokens_per_second / plain.tokens_per_second:.2f}",
-        *(f"{ours.bytes_most / 1e6:.0f}", f"{plain.bytes_most / 1e6:.0f}"),
-        *(f"{ours.first_loss:.4f}", f"{plain.first_loss:.4f}"),
+        *(size, method, f"{tokens_of(updates) / rows:.0f}", str(batch)),
+        *(_cell(side and side.tokens_per_second, "{:.0f}") for side in sides),
+        *(_cell(ratio, "{:.2f}") for ratio in ratios),
+        *(_cell(side and side.bytes_most / 1e6, "{:.0f}") for side in sides),
+        *(_cell(side and side.first_loss, "{:.4f}") for side in sides),
     ]
     return f"| {' | '.join(cells)} |"
+
+
+def _cell(figure: float | None, form: str) -> str:
+    return "-" if figure is None else form.format(figure)
+
+
+def tokens_of(updates: Sequence[Sequence[Example]]) -> int:
+    """Tokens of all rows, padding not counted."""
+    return sum(example.tokens for update in updates for example in update)
 
 
 def job_of(method: str, model: Path, data: Path, batch: int, device: str, steps: int) -> Job:
@@ -93,10 +122,25 @@ def with_engine(job: Job, folder: Path) -> tuple[Figures, list[list[Example]]]:
         one.number: one for one in prepare_rows(job, load_tokenizer(Path(job.model.source)), desk).train
     }
     updates = [[by_number[number] for number in step.rows] for step in steps]
-    timed = steps[WARM_STEPS:]
-    tokens = sum(example.tokens for update in updates[WARM_STEPS:] for example in update)
-    figures = Figures(tokens / sum(step.seconds for step in timed), most, steps[0].loss or float("nan"))
+    # From one event to the next: all that happens between two updates counts.
+    seconds = steps[-1].time - steps[WARM_STEPS - 1].time
+    figures = Figures(tokens_of(updates[WARM_STEPS:]) / seconds, most, steps[0].loss or float("nan"))
     return figures, updates
+
+
+def with_trl(job: Job, updates: Sequence[Sequence[Example]], device: str, folder: Path) -> Figures:
+    """The same updates by TRL's trainer, prepared as its examples do: a model in bfloat16 and PEFT's LoRA."""
+    forget_memory()
+    torch.manual_seed(0)
+    source = Path(job.model.source)
+    base = AutoModelForCausalLM.from_pretrained(source, dtype=getattr(torch, job.model.dtype)).to(device)
+    adapter = LoraConfig(r=RANK, lora_alpha=ALPHA, target_modules="all-linear", task_type="CAUSAL_LM")
+    tokenizer = load_tokenizer(source)
+    ends, losses = gpu_trl.trl_steps(
+        base, tokenizer, adapter, updates, method=job.method.kind, rate=RATE, beta=BETA, folder=folder
+    )
+    seconds = ends[-1] - ends[WARM_STEPS - 1]
+    return Figures(tokens_of(updates[WARM_STEPS:]) / seconds, most_memory(), losses[0])
 
 
 def plainly(job: Job, folder: Path, updates: Sequence[Sequence[Example]], device: str) -> Figures:
@@ -119,8 +163,7 @@ def plainly(job: Job, folder: Path, updates: Sequence[Sequence[Example]], device
         losses.append(float(loss))
         synchronize(device)
         seconds.append(time.perf_counter() - started)
-    tokens = sum(example.tokens for update in updates[WARM_STEPS:] for example in update)
-    return Figures(tokens / sum(seconds[WARM_STEPS:]), most_memory(), losses[0])
+    return Figures(tokens_of(updates[WARM_STEPS:]) / sum(seconds[WARM_STEPS:]), most_memory(), losses[0])
 
 
 def supervised_loss(model: Any, update: Sequence[Example], device: str) -> torch.Tensor:  # Any: a PeftModel
@@ -162,8 +205,11 @@ def padded(
     return ids.to(device), mask.to(device), labels.to(device)
 
 
-def random_model(size: str, folder: Path) -> Path:
-    """A Llama with random weights and the starter's tokenizer."""
+def random_model(size: str, folder: Path, device: str = "cpu") -> Path:
+    """A Llama with random weights, drawn on the device, and the starter's tokenizer."""
+    place = folder / size
+    if place.exists():
+        return place
     torch.manual_seed(0)
     config = LlamaConfig(
         **SIZES[size],
@@ -174,10 +220,8 @@ def random_model(size: str, folder: Path) -> Path:
         bos_token_id=None,
         eos_token_id=load_tokenizer(starter_folder()).eos_token_id,
     )
-    place = folder / size
-    if place.exists():
-        return place
-    LlamaForCausalLM(config).to(torch.bfloat16).save_pretrained(place)
+    with torch.device(device):
+        LlamaForCausalLM(config).to(torch.bfloat16).save_pretrained(place)
     load_tokenizer(starter_folder()).save_pretrained(place)
     return place
 
@@ -208,6 +252,7 @@ def synchronize(device: str) -> None:
 
 def forget_memory() -> None:
     """Begin to measure memory anew."""
+    gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()

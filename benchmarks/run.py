@@ -22,6 +22,7 @@ SUBJECTS = {
 }
 RESULTS = ROOT / "benchmarks" / "RESULTS.md"
 REMARKS = ROOT / "benchmarks" / "REMARKS.md"
+GPU = ROOT / "benchmarks" / "GPU.md"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -48,10 +49,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def report(tables: list[Table], where: str) -> str:
-    """RESULTS.md: where it was measured, the tables, and what is to be known about them."""
+    """RESULTS.md: where it was measured, the tables, what is to be known about them, and what gpu.py wrote last."""
     head = "# Speed, as measured\n\nWritten by `python3 run.py benchmark`; do not edit by hand."
-    remarks = REMARKS.read_text(encoding="utf-8").strip() if REMARKS.exists() else ""
-    parts = [head, where, *(table.markdown() for table in tables), remarks]
+    kept = [path.read_text(encoding="utf-8").strip() if path.exists() else "" for path in (REMARKS, GPU)]
+    parts = [head, where, *(table.markdown() for table in tables), *kept]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 

@@ -70,7 +70,7 @@ def surroundings(load_before: float) -> str:
     found = ", ".join(f"{name} {_version(name)}" for name in PACKAGES)
     devices = ", ".join(device.name for device in here.devices)
     lines = [
-        f"- {time.strftime('%Y-%m-%d %H:%M')}, commit {_commit()}",
+        f"- {time.strftime('%Y-%m-%d %H:%M')}, commit {commit_here()}",
         f"- {here.name}: {here.cores} cores, {here.memory_total / 2**30:.0f} GiB, {platform.platform()}; {devices}",
         f"- Python {platform.python_version()}, {found}; OMP_NUM_THREADS {threads}",
         f"- load average of one minute: {load_before:.2f} before, {load():.2f} after (the benchmarks load it, too)",
@@ -104,7 +104,8 @@ def _version(name: str) -> str:
         return "missing"
 
 
-def _commit() -> str:
+def commit_here() -> str:
+    """The checkout's commit, where git can say it."""
     try:
         done = subprocess.run(
             ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False

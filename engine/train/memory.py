@@ -17,7 +17,14 @@ from engine.library.models import ModelInfo
 from engine.train.batches import Example
 
 T = TypeVar("T")
-_WORDS = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory")
+# CUDA's libraries ask for working space of their own, past torch's allocator, and fail by a status alone.
+_WORDS = (
+    "out of memory",
+    "can't allocate memory",
+    "not enough memory",
+    "cannot allocate memory",
+    "status_alloc_failed",
+)
 
 
 def first_rows_at_a_time(job: Job, info: ModelInfo, examples: Sequence[Example], machine: Machine) -> int:
@@ -65,7 +72,7 @@ class RowsAtATime:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an exception of Python's or torch's says that memory ran out; on the CPU only its words do."""
+    """Whether an exception of Python's or torch's says that memory ran out; often its words alone do."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     return any(words in str(error).lower() for words in _WORDS)

@@ -11,7 +11,13 @@ MEMORY_ADVICE = (
     "Set fewer rows at a time ([train] micro_batch), shorter rows ([rows] max_tokens) or a smaller model; "
     "close other programs."
 )
-_MEMORY_WORDS = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory")
+_MEMORY_WORDS = (
+    "out of memory",
+    "can't allocate memory",
+    "not enough memory",
+    "cannot allocate memory",
+    "status_alloc_failed",  # CUDA's libraries
+)
 _DISK_WORDS = ("no space left on device", "disk quota exceeded")
 
 

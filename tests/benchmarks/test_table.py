@@ -32,3 +32,12 @@ def test_a_missed_aim_is_the_exit_code_and_a_part_is_not_written(monkeypatch, ca
     assert run.main(["window", "--quick"]) == 1
     assert "quick: True" in capsys.readouterr().out
     assert not run.RESULTS.exists()
+
+
+def test_the_report_ends_with_what_was_measured_on_a_gpu(monkeypatch, tmp_path):
+    monkeypatch.setattr(run, "GPU", tmp_path / "GPU.md")
+    before = run.report([Table("Speed", "How.", ())], surroundings(0.5))
+    run.GPU.write_text("## On a GPU\n\n- one card\n", encoding="utf-8")
+    after = run.report([Table("Speed", "How.", ())], surroundings(0.5))
+    assert "## On a GPU" not in before
+    assert after.endswith("## On a GPU\n\n- one card\n")

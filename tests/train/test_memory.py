@@ -7,6 +7,7 @@ from engine.job.channel import Desk, events_of
 from engine.job.errors import ResourceError
 from engine.job.events import Remark
 from engine.train.memory import MemoryGauge, RowsAtATime, is_out_of_memory
+from engine.worker.faults import failed_by
 
 
 def test_when_memory_runs_out_rows_are_halved_and_the_work_is_done_anew(tmp_path):
@@ -49,6 +50,18 @@ def test_one_row_that_does_not_fit_ends_with_advice(tmp_path):
     with pytest.raises(ResourceError, match="single row") as error:
         RowsAtATime(2, Desk(tmp_path)).fitting(work)
     assert "max_tokens" in error.value.advice
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+    ],
+)
+def test_a_library_that_gets_no_working_space_is_short_of_memory(words):
+    assert is_out_of_memory(RuntimeError(words))
+    assert failed_by(RuntimeError(words)).title == "Memory ran out."
 
 
 def test_other_errors_are_not_taken_for_memory(tmp_path):

@@ -1,0 +1,239 @@
+"""What must hold on a GPU, tried with real runs of the starter model: `python benchmarks/gpu.py --checks`.
+
+Each check is a function here or in `gpu_flow.py` and a line in `CHECKS`; it tells outcomes, one a line of the table.
+Where a figure has a bound, the bound stands beside it.
+"""
+
+import gc
+import math
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from time import perf_counter, time
+
+import torch
+
+from benchmarks.gpu_flow import flow, worker
+from benchmarks.gpu_training import random_model
+from benchmarks.gpu_work import Bench, Outcome, Scripted, job_for, losses_of, trained
+from engine.job.adapters import ADAPTERS
+from engine.job.channel import ADAPTER, Desk, events_of
+from engine.job.commands import Pause, Resume, Save, Stop
+from engine.job.events import Remark
+from engine.job.job import Job
+from engine.library.compression import problem_on
+from engine.library.devices import choose_device, machine
+from engine.library.estimate import RowStats, estimate
+from engine.library.example import watched_prompts
+from engine.library.folders import starter_folder
+from engine.library.memory_need import ENGINE_BYTES
+from engine.library.models import check_model
+from engine.models.adapters import load_adapter
+from engine.models.generate import answer_ends, generate
+from engine.models.load import load_model, load_tokenizer
+from engine.train.checkpoints import checkpoint_folder
+from engine.train.rows import prepare_rows
+from engine.train.session import train
+
+SAME_FIRST = 1e-4
+SAME_LATER = 5e-3
+"""Bounds for a loss in float32 beside the processor's: before the first correction, and after two."""
+METHODS = ("sft", "dpo", "dpo-reference-free", "kto", "orpo")
+STEPS, CUT = 10, 4
+
+
+def devices(bench: Bench) -> Iterator[Outcome]:
+    """The engine finds the GPU without torch, with the name and memory that torch knows."""
+    found = choose_device(machine(), bench.device)
+    words = "none" if found is None else f"{found.name}, {found.memory_total / 2**30:.1f} GiB"
+    if bench.device == "cpu" or found is None:
+        yield Outcome("device found", found is not None, words)
+        return
+    seen = torch.cuda.get_device_properties(0)
+    is_same = found.name == seen.name and math.isclose(found.memory_total, seen.total_memory, rel_tol=0.05)
+    yield Outcome(
+        "device found", is_same, f"{words}; torch: {seen.name}, {seen.total_memory / 2**30:.1f} GiB"
+    )
+
+
+def methods(bench: Bench) -> Iterator[Outcome]:
+    """In float32 the losses are the processor's."""
+    for method in METHODS:
+        job = job_for(bench, method, dtype="float32", steps=3)
+        here = losses_of(trained(bench, job))
+        there = losses_of(trained(bench, job_for(bench, method, dtype="float32", steps=3, device="cpu")))
+        off = [abs(one - other) for one, other in zip(here, there, strict=True)]
+        is_same = off[0] <= SAME_FIRST and max(off) <= SAME_LATER
+        figure = f"first {here[0]:.5f}, off by {off[0]:.1e} (at most {SAME_FIRST:.0e}), later {max(off):.1e}"
+        yield Outcome(f"{method}: losses as on the processor", is_same, f"{figure} ({SAME_LATER:.0e})")
+
+
+def answers(bench: Bench) -> Iterator[Outcome]:
+    """Greedy answers in float32 are the processor's, word for word."""
+    run = trained(bench, job_for(bench, "sft", dtype="float32", steps=10))
+    texts = {}
+    for device in ("cpu", bench.device):
+        model, tokenizer = load_model(starter_folder(), "float32", device), load_tokenizer(starter_folder())
+        tuned = load_adapter(model.model, run / ADAPTER).eval()
+        ends = answer_ends(tuned, tokenizer)
+        asked = {"seed": 0, "temperature": 0.0, "max_new_tokens": 48, "end_ids": ends}
+        texts[device] = [generate(tuned, tokenizer, prompt, **asked).text for prompt in watched_prompts()]
+    equal = sum(one == other for one, other in zip(texts["cpu"], texts[bench.device], strict=True))
+    yield Outcome(
+        "answers as on the processor", equal == len(texts["cpu"]), f"{equal} of {len(texts['cpu'])}"
+    )
+
+
+def adapters(bench: Bench) -> Iterator[Outcome]:
+    """Every adapter learns the same few rows in bfloat16; then compressed weights under LoRA."""
+    for kind in ADAPTERS:
+        yield from _learning(bench, f"{kind} in {bench.dtype}", kind, {"dtype": bench.dtype})
+    if bench.device == "cuda":
+        yield from _learning(bench, "lora in float16", "lora", {"dtype": "float16"})
+        yield from _learning(bench, "full in float16", "full", {"dtype": "float16"})
+    reason = problem_on(bench.device)
+    if reason:
+        yield Outcome("lora over 4-bit weights", None, reason)
+        return
+    # Widths must be multiples of 64, which the starter's are.
+    yield from _learning(
+        bench, "lora over 4-bit weights", "lora", {"dtype": bench.dtype, "quantization": "nf4"}
+    )
+
+
+def _learning(bench: Bench, title: str, kind: str, model: dict[str, str]) -> Iterator[Outcome]:
+    """Eight steps on the same eight rows: the loss stays finite and falls."""
+    started = perf_counter()
+    job = job_for(
+        bench, "sft", adapter=kind, steps=8, limit=8, rate=5 * ADAPTERS[kind].learning_rate, **model
+    )
+    losses = losses_of(trained(bench, job))
+    is_falling = all(math.isfinite(loss) for loss in losses) and losses[-1] < losses[0]
+    figure = f"{losses[0]:.3f} to {losses[-1]:.3f}, {perf_counter() - started:.1f} s"
+    yield Outcome(title, is_falling, figure)
+
+
+def resume(bench: Bench) -> Iterator[Outcome]:
+    """A run that was paused, saved, stopped and resumed has the losses of one that was not."""
+    for method in ("sft", "dpo"):
+        job = job_for(bench, method, dtype=bench.dtype, steps=STEPS)
+        whole, again = losses_of(trained(bench, job)), losses_of(trained(bench, job))
+        folder = bench.fresh()
+        train(job, Scripted(folder, {CUT - 1: [Pause(), Resume()], CUT: [Save(), Stop(keep=True)]}))
+        train(job, Scripted(folder, {}, since=time()), checkpoint_folder(folder, CUT))
+        parts = losses_of(folder)
+        repeat, off = _apart(whole, again), _apart(whole, parts)
+        is_same = off == 0 if repeat == 0 else off <= 10 * repeat
+        words = "bit by bit" if off == 0 else f"off by {off:.1e}, a repeated run by {repeat:.1e}"
+        yield Outcome(f"{method}: paused, saved, stopped at {CUT}, resumed", is_same, words)
+
+
+def memory(bench: Bench) -> Iterator[Outcome]:
+    """What the estimate says is what is taken, and too little memory makes portions smaller, not the run fail."""
+    if bench.device != "cuda":
+        yield Outcome("estimate and memory", None, "needs CUDA")
+        return
+    model = random_model("40M", bench.folder, bench.device)
+    wanted = [("lora", "bfloat16"), ("lora", "float32"), ("full", "bfloat16")]
+    for adapter, dtype in wanted:
+        job = _large(bench, model, adapter, dtype)
+        taken, _ = _peak(bench, job)
+        predicted = _predicted(bench, job)
+        words = (
+            f"predicted {predicted / 1e6:.0f} MB, taken {taken / 1e6:.0f} MB, ratio {predicted / taken:.2f}"
+        )
+        yield Outcome(f"estimate, {adapter} in {dtype} (0.8 to 2)", 0.8 <= predicted / taken <= 2.0, words)
+    yield _short_of_memory(bench, _large(bench, model, "lora", "bfloat16"))
+
+
+def _large(bench: Bench, model: Path, adapter: str, dtype: str) -> Job:
+    return job_for(bench, "sft", adapter=adapter, dtype=dtype, steps=3, model=model, batch=32, rate=1e-4)
+
+
+def _peak(bench: Bench, job: Job) -> tuple[int, Path]:
+    """Bytes that a run's tensors held at most, and its folder."""
+    release()
+    torch.cuda.reset_peak_memory_stats()
+    folder = trained(bench, job)
+    return torch.cuda.max_memory_allocated(), folder
+
+
+def _predicted(bench: Bench, job: Job) -> int:
+    """Bytes by the estimate, for the very rows; without the engine's own, which torch does not count."""
+    model = Path(job.model.source)
+    examples = prepare_rows(job, load_tokenizer(model), Desk(bench.fresh())).train
+    tokens = sum(example.tokens for example in examples)
+    stats = RowStats(
+        rows=len(examples),
+        tokens_mean=tokens / len(examples),
+        tokens_max=max(example.length for example in examples),
+        trained_share=sum(example.trained for example in examples) / tokens,
+    )
+    return estimate(job, check_model(model), stats, machine()).total - ENGINE_BYTES["cuda"]
+
+
+def _short_of_memory(bench: Bench, job: Job) -> Outcome:
+    taken, folder = _peak(bench, job)
+    total = torch.cuda.get_device_properties(0).total_memory
+    release()
+    torch.cuda.set_per_process_memory_fraction(0.6 * taken / total)
+    try:
+        short = trained(bench, job)
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+    told = [event.title for event in events_of(short) if isinstance(event, Remark)]
+    halved = [title for title in told if title.startswith("Memory ran out; going on")]
+    off = _apart(losses_of(folder), losses_of(short))
+    words = f"{halved[-1] if halved else 'Not provoked.'} Losses off by {off:.1e} (at most 2e-2)"
+    return Outcome("memory runs out at 0.6 of what is needed", bool(halved) and off <= 2e-2, words)
+
+
+def release() -> None:
+    """Give cached memory back, so that it is not counted."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def _apart(one: Sequence[float], other: Sequence[float]) -> float:
+    return max(abs(a - b) for a, b in zip(one, other, strict=True))
+
+
+Check = Callable[[Bench], Iterator[Outcome]]
+CHECKS: dict[str, Check] = {
+    "devices": devices,
+    "methods": methods,
+    "answers": answers,
+    "adapters": adapters,
+    "resume": resume,
+    "memory": memory,
+    "flow": flow,
+    "worker": worker,
+}
+BESIDE = ("flow", "worker")
+"""Those that start processes and compute nothing here: they run beside the others."""
+
+
+def outcomes(name: str, bench: Bench) -> list[Outcome]:
+    """All that a check found; one that breaks off has failed, and hides none of those after it."""
+    found: list[Outcome] = []
+    started = perf_counter()
+    try:
+        for outcome in CHECKS[name](bench):
+            found.append(outcome)  # noqa: PERF402  # what came before a fault stays
+    except Exception as error:  # noqa: BLE001  # see above
+        traceback.print_exc()
+        words = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+        found.append(Outcome(name, False, words[:200]))
+    print(f"{name}: {perf_counter() - started:.1f} s", file=sys.stderr, flush=True)
+    return found
+
+
+def all_outcomes(names: Sequence[str], bench: Bench) -> Iterator[Outcome]:
+    """The outcomes of these checks, in their order."""
+    with ThreadPoolExecutor() as pool:
+        beside = {name: pool.submit(outcomes, name, bench) for name in names if name in BESIDE}
+        for name in names:
+            yield from beside[name].result() if name in beside else outcomes(name, bench)
