@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
 from benchmarks import gpu_trl
 from engine.job.channel import Desk, events_of
-from engine.job.events import Prepared, Step
+from engine.job.events import Event, Prepared, Progress, Step
 from engine.job.job import Job, job_from_values
 from engine.library.folders import samples_folder, starter_folder
 from engine.models.load import load_tokenizer
@@ -116,7 +116,6 @@ def with_engine(job: Job, folder: Path) -> tuple[Figures, list[list[Example]]]:
     train(job, desk)
     events = events_of(folder)
     steps = [event for event in events if isinstance(event, Step)]
-    assert any(isinstance(event, Prepared) for event in events)
     most = most_memory()
     by_number = {
         one.number: one for one in prepare_rows(job, load_tokenizer(Path(job.model.source)), desk).train
@@ -124,8 +123,16 @@ def with_engine(job: Job, folder: Path) -> tuple[Figures, list[list[Example]]]:
     updates = [[by_number[number] for number in step.rows] for step in steps]
     # From one event to the next: all that happens between two updates counts.
     seconds = steps[-1].time - steps[WARM_STEPS - 1].time
+    seconds += looking(events) * len(steps[WARM_STEPS:]) / len(steps)
     figures = Figures(tokens_of(updates[WARM_STEPS:]) / seconds, most, steps[0].loss or float("nan"))
     return figures, updates
+
+
+def looking(events: Sequence[Event]) -> float:
+    """Seconds that looking at the reference took before the first update, which the others do in each one."""
+    looks = [event.time for event in events if isinstance(event, Progress) and "reference" in event.title]
+    ends = [event.time for event in events if isinstance(event, Prepared)]
+    return ends[0] - looks[0] if looks else 0.0
 
 
 def with_trl(job: Job, updates: Sequence[Sequence[Example]], device: str, folder: Path) -> Figures:
@@ -160,7 +167,7 @@ def plainly(job: Job, folder: Path, updates: Sequence[Sequence[Example]], device
         torch.nn.utils.clip_grad_norm_(weights, 1.0)
         optimizer.step()
         optimizer.zero_grad()
-        losses.append(float(loss))
+        losses.append(float(loss.detach()))
         synchronize(device)
         seconds.append(time.perf_counter() - started)
     return Figures(tokens_of(updates[WARM_STEPS:]) / sum(seconds[WARM_STEPS:]), most_memory(), losses[0])

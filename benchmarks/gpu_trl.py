@@ -83,7 +83,7 @@ def trl_steps(
         callbacks=[Clock()],
     )
     trainer.train()
-    return ends, [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+    return ends, [float(entry["loss"]) for entry in trainer.state.log_history if "loss" in entry]
 
 
 def _answer(example: Example) -> dict[str, list[int]]:
