@@ -39,19 +39,25 @@ def main(arguments: list[str] | None = None) -> int:
     device = "cpu" if options.cpu else "cuda"
     told = [_surroundings(device, options.commit)]
     print(told[0] + "\n", flush=True)
-    failed = 0
+    failed, is_whole = 0, not (options.cpu or options.table or options.checks is not None)
     with tempfile.TemporaryDirectory() as folder:
         os.environ["TUNEWRIGHT_HOME"] = folder
         if options.checks is not None or not options.table:
             lines, failed = _checks(options.checks or (), device, Path(folder))
             told.append("\n".join(lines))
+            _keep(told, is_whole)
         if options.table or options.checks is None:
             told.append("\n".join(_table(device, options.steps, Path(folder))))
+            _keep(told, is_whole)
         if options.profile:
             _profile(options.profile, device, Path(folder))
-    if not options.cpu and options.checks is None and not options.table:
-        RESULTS.write_text("\n\n".join(told) + "\n", encoding="utf-8")
     return int(failed > 0)
+
+
+def _keep(told: Sequence[str], is_whole: bool) -> None:
+    """Write what a whole run told so far: one that breaks off leaves its first part."""
+    if is_whole:
+        RESULTS.write_text("\n\n".join(told) + "\n", encoding="utf-8")
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:

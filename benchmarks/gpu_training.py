@@ -104,6 +104,7 @@ def job_of(method: str, model: Path, data: Path, batch: int, device: str, steps:
             "method": {"kind": method} | ({"beta": BETA} if method == "dpo" else {}),
             "adapter": {"kind": "lora", "rank": RANK, "alpha": ALPHA},
             "train": {"steps": steps, "batch_size": batch, "learning_rate": RATE, "schedule": "constant", "warmup": 0.0},
+            "watch": {"sample_every": steps},  # the others answer nothing while they train
             "device": {"kind": device},
         }
     )  # fmt: skip

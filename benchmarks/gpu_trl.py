@@ -30,7 +30,7 @@ def trl_steps(
     """Train on the very tokens of these updates, in their order; when each ended (seconds), and the losses."""
     from datasets import Dataset
     from torch.utils.data import SequentialSampler
-    from transformers import TrainerCallback
+    from transformers import PrinterCallback, TrainerCallback
     from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
 
     is_cpu = next(model.parameters()).device.type == "cpu"
@@ -82,6 +82,7 @@ def trl_steps(
         peft_config=adapter,
         callbacks=[Clock()],
     )
+    trainer.remove_callback(PrinterCallback)
     trainer.train()
     return ends, [float(entry["loss"]) for entry in trainer.state.log_history if "loss" in entry]
 

@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 from engine.job.errors import JobError, ModelError
 from engine.library.compression import problem_on
 from engine.library.models import ModelInfo, check_model
-from engine.models.placement import choose_device, choose_dtype, dtype_name
+from engine.models.placement import choose_device, choose_dtype, dtype_name, settle_attention
 
 _LOCAL = {"local_files_only": True, "trust_remote_code": False}
 _BLOCK = 64  # weights that share a scale when they are compressed
@@ -46,6 +46,7 @@ def load_model(
     """
     info = check_model(folder)
     place = choose_device(device)
+    settle_attention(place)
     numbers = choose_dtype(dtype, place, info.parameters)
     if quantization != "none":
         _refuse_compression(info, place)

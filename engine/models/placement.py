@@ -23,6 +23,16 @@ def choose_device(kind: str) -> str:
     return kind
 
 
+def settle_attention(device: str) -> None:
+    """Keep cuDNN's attention out of the choice on NVIDIA GPUs: it builds a plan for every new shape of its inputs.
+
+    Batches of text have a new width nearly every time, and answers grow by a token: on an H200 with torch 2.11 an
+    update of new width took 1.2 s by cuDNN's kernels with padding (0.1 s without), and 0.04 s by torch's own.
+    """
+    if device == "cuda":
+        torch.backends.cuda.enable_cudnn_sdp(False)
+
+
 def choose_dtype(name: str, device: str, parameters: int) -> torch.dtype:
     """The dtype for a name; "auto" is bfloat16 where the device computes with it natively, else float32."""
     if name != "auto":

@@ -25,6 +25,7 @@ def main(request_path: str, reply_path: str, logits_path: str) -> None:
     """Answer the request; any exception is a failed check."""
     request = json.loads(Path(request_path).read_text(encoding="utf-8"))
     torch.set_num_threads(request["threads"])
+    torch.backends.cuda.enable_cudnn_sdp(False)  # it would build a plan for every token of an answer
     model = _model(request).to(request["device"]).eval()
     tokenizer = _tokenizer(request)
     eos = model.generation_config.eos_token_id
