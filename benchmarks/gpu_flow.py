@@ -4,6 +4,7 @@ import dataclasses
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks.example import work
@@ -30,6 +31,10 @@ from engine.library.runs import create_run, create_task
 
 _PATIENCE = 120.0
 _FORMATS = ("merged", "adapter", "gguf")
+_READS_GGUF = (
+    5,
+    18,
+)  # before it transformers' reader wants a first token in every file, which the starter has not
 
 
 def flow(bench: Bench) -> Iterator[Outcome]:
@@ -54,6 +59,9 @@ def _exported(bench: Bench, run: Path, format: str) -> Outcome:
     events, times = work(create_task(ExportTask(str(run), format, out=str(out)), "Export"))
     checks = [event for event in events if isinstance(event, Check)]
     is_there = any(isinstance(event, Exported) for event in events)
+    if format == "gguf" and tuple(map(int, version("transformers").split(".")[:2])) < _READS_GGUF:
+        words = f"written: {is_there}; transformers {version('transformers')} cannot read it, 5.18 can"
+        return Outcome(f"worker exports {format}", None, words)
     failed = ", ".join(check.title for check in checks if not check.passed)
     words = f"{len(checks)} checks{f', failed: {failed}' if failed else ''}, {times['wall']:.1f} s"
     return Outcome(f"worker exports {format}", is_there and bool(checks) and not failed, words)
@@ -71,7 +79,7 @@ def _compared(bench: Bench, run: Path) -> Outcome:
 
 def worker(bench: Bench) -> Iterator[Outcome]:
     """A worker is paused, goes on, saves and stops as told; a second one goes on from its checkpoint to the end."""
-    job = job_for(bench, "dpo", dtype=bench.dtype, steps=200)
+    job = job_for(bench, "dpo", dtype=bench.dtype, steps=200 if bench.device == "cuda" else 24)
     folder = create_run(job)
     first = start_worker(folder)
     heard = [
@@ -88,7 +96,9 @@ def worker(bench: Bench) -> Iterator[Outcome]:
     is_good = all(heard) and (code, code_after) == (3, 0) and ends == ["stopped", "done"]
     is_good = is_good and stopped < job.train.steps and steps == list(range(1, job.train.steps + 1))
     yield Outcome(
-        "worker is paused, saves, stops, is resumed", is_good, f"stopped at {stopped} of 200, then {ends}"
+        "worker is paused, saves, stops, is resumed",
+        is_good,
+        f"stopped at {stopped} of {job.train.steps}, then {ends}",
     )
 
 
