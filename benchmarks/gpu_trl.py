@@ -29,24 +29,29 @@ def trl_steps(
 ) -> tuple[list[float], list[float]]:
     """Train on the very tokens of these updates, in their order; when each ended (seconds), and the losses."""
     from datasets import Dataset
-    from torch.utils.data import SequentialSampler
-    from transformers import PrinterCallback, TrainerCallback
-    from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
+    from transformers import PrinterCallback
 
-    is_cpu = next(model.parameters()).device.type == "cpu"
-    ends: list[float] = []
+    place = next(model.parameters()).device.type
+    clock, examples = _clock(place), [example for update in updates for example in update]
+    rows = [_pair(example) if method == "dpo" else _answer(example) for example in examples]
+    more = {"learning_rate": rate, "max_steps": len(updates), "per_device_train_batch_size": len(updates[0])}
+    trainer_class, config = _in_order(method)
+    trainer = trainer_class(
+        model=model,
+        args=config(**_settings(place, folder), **more, **({"beta": beta} if method == "dpo" else {})),
+        train_dataset=Dataset.from_list(rows),
+        processing_class=tokenizer,
+        peft_config=adapter,
+        callbacks=[clock],
+    )
+    trainer.remove_callback(PrinterCallback)
+    trainer.train()
+    return clock.ends, [float(entry["loss"]) for entry in trainer.state.log_history if "loss" in entry]
 
-    class Clock(TrainerCallback):
-        def on_step_end(self, *arguments: object, **more: object) -> None:
-            if not is_cpu:
-                torch.cuda.synchronize()
-            ends.append(time.perf_counter())
 
-    settings: dict[str, Any] = {  # Any: the trainers' arguments
+def _settings(place: str, folder: Path) -> dict[str, Any]:  # Any: the trainers' arguments
+    return {
         "output_dir": str(folder),
-        "per_device_train_batch_size": len(updates[0]),
-        "max_steps": len(updates),
-        "learning_rate": rate,
         "lr_scheduler_type": "constant",
         "weight_decay": 0.0,
         "max_grad_norm": 1.0,
@@ -54,37 +59,44 @@ def trl_steps(
         "save_strategy": "no",
         "report_to": [],
         "disable_tqdm": True,
-        "use_cpu": is_cpu,
-        "bf16": not is_cpu,
+        "use_cpu": place == "cpu",
+        "bf16": place != "cpu",
         "gradient_checkpointing": False,
         "max_length": None,
     }
-    examples = [example for update in updates for example in update]
-    trainer_class, config = (
-        (DPOTrainer, DPOConfig(beta=beta, **settings))
-        if method == "dpo"
-        else (SFTTrainer, SFTConfig(**settings))
-    )
 
-    class InOrder(trainer_class):  # type: ignore[misc, valid-type]
+
+def _clock(place: str) -> Any:  # Any: transformers' callbacks
+    """Notes when each update has ended, also on the GPU."""
+    from transformers import TrainerCallback
+
+    class Clock(TrainerCallback):
+        def __init__(self) -> None:
+            self.ends: list[float] = []
+
+        def on_step_end(self, *arguments: object, **more: object) -> None:
+            if place == "cuda":
+                torch.cuda.synchronize()
+            self.ends.append(time.perf_counter())
+
+    return Clock()
+
+
+def _in_order(method: str) -> tuple[Any, Any]:  # Any: TRL's classes
+    """TRL's trainer for rows that are tokens already and come in their order, and its configuration."""
+    from torch.utils.data import SequentialSampler
+    from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
+
+    trainer, config = (DPOTrainer, DPOConfig) if method == "dpo" else (SFTTrainer, SFTConfig)
+
+    class InOrder(trainer):  # type: ignore[misc, valid-type]
         def _get_train_sampler(self, dataset: Any = None) -> Any:  # Any: torch's samplers
             return SequentialSampler(self.train_dataset if dataset is None else dataset)
 
         def _prepare_dataset(self, dataset: Any, *arguments: object, **more: object) -> Any:  # Any: datasets'
-            return dataset  # tokens already
+            return dataset
 
-    rows = [_pair(example) if method == "dpo" else _answer(example) for example in examples]
-    trainer = InOrder(
-        model=model,
-        args=config,
-        train_dataset=Dataset.from_list(rows),
-        processing_class=tokenizer,
-        peft_config=adapter,
-        callbacks=[Clock()],
-    )
-    trainer.remove_callback(PrinterCallback)
-    trainer.train()
-    return ends, [float(entry["loss"]) for entry in trainer.state.log_history if "loss" in entry]
+    return InOrder, config
 
 
 def _answer(example: Example) -> dict[str, list[int]]:
