@@ -111,10 +111,10 @@ class RowsSection:
     )
     packing: str = setting(
         "auto",
-        "Rows of like length together",
-        "Less empty padding is computed; the result is the same.",
+        "Rows one after another",
+        "Rows go through the model one after another instead of padded to one length; the result is the same.",
         term="packing",
-        choices={"auto": "Automatic", "off": "Off"},
+        choices={"auto": "Where it is faster", "on": "Wherever the model can", "off": "Off"},
         advanced=True,
         group="Text",
     )

@@ -1,7 +1,7 @@
 """The reference before training: which model it is, what is known of the rows already, and a look at the rest."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from safetensors import SafetensorError
 
@@ -14,7 +14,7 @@ from engine.library.lineage import lineage
 from engine.models.beginning import load_beginning, reads_alike
 from engine.models.fingerprint import weights_digest
 from engine.models.load import LoadedModel
-from engine.train.batches import Example, micro_batches
+from engine.train.batches import Example
 from engine.train.forward import Policy
 from engine.train.known import recall, remember
 from engine.train.memory import RowsAtATime
@@ -22,12 +22,19 @@ from engine.train.reference import Reference, Renewal
 
 
 def open_reference(
-    job: Job, policy: Policy, loaded: LoadedModel, count: int, digest: str, is_fresh: bool
+    job: Job,
+    policy: Policy,
+    loaded: LoadedModel,
+    count: int,
+    digest: str,
+    is_fresh: bool,
+    arrange: Callable[[Policy], Policy],
 ) -> Reference | None:
     """The reference that the job's method asks for, for `count` examples; None when it needs none.
 
-    `digest`: that of the model that the run begins with. `is_fresh`: its adapter is new. Raises JobError when another model was asked for
-    that reads text differently, or that should be renewed as well.
+    `digest`: that of the model that the run begins with. `is_fresh`: its adapter is new. `arrange` gives another model
+    the way its rows go together. Raises JobError when another model was asked for that reads text differently, or that
+    should be renewed as well.
     """
     settings = job.method.settings
     if not job.method_card.needs_reference:
@@ -42,7 +49,7 @@ def open_reference(
             "'method.reference_update' renews the reference from the model that learns, so it begins there."
         )
         raise JobError(title, "Set 'method.reference' to 'start', or 'method.reference_update' to 'off'.")
-    other = _other(settings.reference, policy, loaded)
+    other = arrange(_other(settings.reference, policy, loaded))
     mark = _mark(weights_digest(other.model), loaded.dtype, other)
     return Reference(other, count, None, is_adapter_fresh=False, mark=mark, is_other=True)
 
@@ -63,8 +70,7 @@ def look_at_reference(
         desk.tell(Progress("Looking at the reference", done, len(missing), "updates"))
 
         def look(size: int, group: Sequence[Example] = group) -> None:
-            batches = micro_batches(group, size, group_lengths=True)
-            reference.prepare(batch.to(reference.device) for batch in batches)
+            reference.prepare(reference.policy.batches(group, size))
 
         work.fitting(look)
     try:

@@ -3,6 +3,7 @@
 import copy
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -23,6 +24,7 @@ from engine.models.lora import rate_factor
 from engine.models.placement import DTYPES
 from engine.models.prompts import is_written
 from engine.train.anchoring import open_reference
+from engine.train.arranging import arranged
 from engine.train.batches import Example, Order
 from engine.train.between import Between, Rhythm
 from engine.train.forward import Policy
@@ -65,18 +67,17 @@ def assemble(
         digest = weights_digest(model)
     noise = getattr(job.method.settings, "neftune", 0.0)
     policy = Policy(model, loaded.device, _autocast(model, loaded), noise)
+    arrange = partial(arranged, job.rows.packing, examples=rows.train, desk=desk)
+    policy = arrange(policy)
     order = order_of(job, len(rows.train))
     rows_at_a_time = RowsAtATime(first_rows_at_a_time(job, loaded.info, rows.train, machine), desk)
-    reference = open_reference(job, policy, loaded, 2 * rows.count, digest, lineage.start is None)
+    reference = open_reference(job, policy, loaded, 2 * rows.count, digest, lineage.start is None, arrange)
     state = State(order.updates, job.train.learning_rate)
     objective = objective_of(job, policy, reference, state.memory)
     optimizer = Optimizer(
         trained_parameters(model), job.train, lambda name: rate_factor(name, job.adapter.settings)
     )
-    group = job.rows.packing == "auto"
-    training = Training(
-        job.train, policy, objective, optimizer, rows.train, order, rows_at_a_time, group, state
-    )
+    training = Training(job.train, policy, objective, optimizer, rows.train, order, rows_at_a_time, state)
     facts = facts_of(rows, loaded)
     keeper = Keeper(
         model=model,

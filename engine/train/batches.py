@@ -1,15 +1,20 @@
-"""Which rows an update sees, and rows as padded tensors."""
+"""Which rows an update sees, and rows as tensors: padded, or one after another."""
 
 import hashlib
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Literal
 
 import torch
 from torch import Tensor
 
+from engine.models.segments import segment_mask
 from engine.models.template import Encoded
+
+Way = Literal["packed", "grouped", "given"]
+"""How rows are put together: one after another; padded, those of like length together; padded as they come."""
 
 
 @dataclass(frozen=True)
@@ -51,16 +56,21 @@ class Example:
 
 @dataclass(frozen=True)
 class Batch:
-    """B rows padded on the right to T tokens: the first parts of all examples, then the second parts.
+    """B sequences in R rows of T tokens: the first parts of all examples, then the second parts.
 
-    `ids` (B, T); `mask` (B, T), 1 for real tokens, None where all are. N positions are scored: `positions`
-    (N,) in the flattened (B * T), each followed by its target (N,) in row `rows` (N,) of the batch.
-    `examples` are the examples' indexes; `tokens` counts real tokens; `labels` (B,) tells which rows of feedback
-    are good, None for other rows.
+    Padded, every sequence is a row (R is B) and `mask` (R, T) is 1 for real tokens, None where all are. Packed, they
+    stand one after another in a single row, and `mask` holds their lengths (`engine.models.segments`).
+
+    `ids` (R, T); `places` (R, T) are tokens' positions within their sequence, None where those are columns; `spans`
+    has each sequence's row, start and stop. N positions are scored: `positions` (N,) in the flattened (R * T), each
+    followed by its target (N,) in sequence `rows` (N,), in ascending order. `examples` are the examples' indexes;
+    `tokens` counts real tokens; `labels` (B,) tells which rows of feedback are good, None for other rows.
     """
 
     ids: Tensor
     mask: Tensor | None
+    places: Tensor | None
+    spans: tuple[tuple[int, int, int], ...]
     positions: Tensor
     targets: Tensor
     rows: Tensor
@@ -70,14 +80,16 @@ class Batch:
 
     @property
     def count(self) -> int:
-        """Rows of the batch: examples times their parts."""
-        return len(self.ids)
+        """Sequences of the batch: examples times their parts."""
+        return len(self.spans)
 
     def to(self, device: str) -> "Batch":
-        """The same on a device."""
+        """The same on a device; lengths stay where they can be read without waiting for it."""
         if device == "cpu":
             return self
-        names = ("ids", "mask", "positions", "targets", "rows", "labels")
+        names = ["ids", "places", "positions", "targets", "rows", "labels"]
+        if self.mask is not None and self.mask.dim() == 2:
+            names.append("mask")
         present = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
         return replace(
             self, **{name: tensor.to(device, non_blocking=True) for name, tensor in present.items()}
@@ -86,25 +98,57 @@ class Batch:
 
 def collate(examples: Sequence[Example]) -> Batch:
     """Pad examples on the right into one batch."""
-    parts = [example.parts[side] for side in range(len(examples[0].parts)) for example in examples]
+    parts = _parts(examples)
     width = max(len(part.ids) for part in parts)
-    ids = torch.zeros(len(parts), width, dtype=torch.long)
-    mask = torch.zeros(len(parts), width, dtype=torch.long)
-    scored = torch.zeros(len(parts), width, dtype=torch.bool)
+    batch = _laid_out(examples, parts, [(row, 0) for row in range(len(parts))], (len(parts), width))
+    mask = torch.zeros(batch.ids.shape, dtype=torch.long)
     for row, part in enumerate(parts):
-        length = len(part.ids)
-        ids[row, :length] = torch.tensor(part.ids)
-        mask[row, :length] = 1
-        scored[row, : length - 1] = torch.tensor(part.trained[1:], dtype=torch.bool)
+        mask[row, : len(part.ids)] = 1
+    return batch if bool(mask.all()) else replace(batch, mask=mask)
+
+
+def pack(examples: Sequence[Example]) -> Batch:
+    """Put examples one after another into a single row, with no padding at all."""
+    parts = _parts(examples)
+    lengths = [len(part.ids) for part in parts]
+    starts = [(0, sum(lengths[:before])) for before in range(len(parts))]
+    batch = _laid_out(examples, parts, starts, (1, sum(lengths)))
+    places = torch.cat([torch.arange(length) for length in lengths]).unsqueeze(0)
+    return replace(batch, mask=segment_mask(lengths), places=places)
+
+
+def _parts(examples: Sequence[Example]) -> list[Encoded]:
+    return [example.parts[side] for side in range(len(examples[0].parts)) for example in examples]
+
+
+def _laid_out(
+    examples: Sequence[Example],
+    parts: Sequence[Encoded],
+    starts: Sequence[tuple[int, int]],
+    shape: tuple[int, int],
+) -> Batch:
+    """The batch whose sequences begin at these rows and columns, still without mask and places."""
+    ids = torch.zeros(shape, dtype=torch.long)
+    scored = torch.zeros(shape, dtype=torch.bool)
+    owners = torch.zeros(shape, dtype=torch.long)
+    spans = []
+    for number, (part, (row, start)) in enumerate(zip(parts, starts, strict=True)):
+        stop = start + len(part.ids)
+        ids[row, start:stop] = torch.tensor(part.ids)
+        scored[row, start : stop - 1] = torch.tensor(part.trained[1:], dtype=torch.bool)
+        owners[row, start:stop] = number
+        spans.append((row, start, stop))
     positions = scored.flatten().nonzero().squeeze(-1)
     return Batch(
         ids=ids,
-        mask=None if bool(mask.all()) else mask,
+        mask=None,
+        places=None,
+        spans=tuple(spans),
         positions=positions,
         targets=ids.flatten()[positions + 1],
-        rows=positions // width,
+        rows=owners.flatten()[positions],
         examples=tuple(example.index for example in examples),
-        tokens=int(mask.sum()),
+        tokens=sum(len(part.ids) for part in parts),
         labels=_labels(examples),
     )
 
@@ -114,16 +158,38 @@ def _labels(examples: Sequence[Example]) -> Tensor | None:
     return None if labels[0] is None else torch.tensor(labels)
 
 
-def micro_batches(examples: Iterable[Example], size: int, group_lengths: bool) -> Iterator[Batch]:
-    """Batches of at most `size` examples; with `group_lengths` rows of like length go together.
+def micro_batches(examples: Iterable[Example], size: int, way: Way) -> Iterator[Batch]:
+    """Batches that take no more memory than `size` of the longest examples, padded, would.
 
-    The longest come first: if memory runs out, then before time was spent on the rest.
+    Unless they stay as they come, the longest come first: if memory runs out, then before time was spent on the rest.
     """
     ordered = list(examples)
-    if group_lengths:
+    if way != "given":
         ordered.sort(key=lambda example: -example.length)
+    if way == "packed":
+        yield from map(pack, full_rows(ordered, size))
+        return
     for start in range(0, len(ordered), size):
         yield collate(ordered[start : start + size])
+
+
+def full_rows(ordered: Sequence[Example], size: int) -> Iterator[list[Example]]:
+    """Examples for as few packed rows as a simple rule finds: each goes into the first row with room for it.
+
+    A row has room for as many tokens, and for as many learned ones (whose scores take most memory where the
+    vocabulary is large), as `size` times the largest of these examples has.
+    """
+    most = size * max((example.tokens for example in ordered), default=0)
+    most_learned = size * max((example.trained for example in ordered), default=0)
+    rows: list[tuple[list[Example], int, int]] = []
+    for example in ordered:
+        for at, (row, tokens, learned) in enumerate(rows):
+            if tokens + example.tokens <= most and learned + example.trained <= most_learned:
+                rows[at] = ([*row, example], tokens + example.tokens, learned + example.trained)
+                break
+        else:
+            rows.append(([example], example.tokens, example.trained))
+    return iter([row for row, _, _ in rows])
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """A batch through the model: log-probabilities of the scored tokens, and nothing computed for the others."""
 
 import contextlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ from torch import Tensor
 from engine.methods.feedback import AnswerLogps
 from engine.methods.logprobs import TokenLogps, sum_by_row, token_logps
 from engine.methods.pairs import PairLogps
-from engine.train.batches import Batch
+from engine.train.batches import Batch, Example, Way, micro_batches
 from engine.train.noise import noisy
 
 
@@ -18,13 +19,19 @@ from engine.train.noise import noisy
 class Policy:
     """The model that learns. `autocast` is the narrow dtype its float32 weights compute in, None for none.
 
-    `noise` is NEFTune's alpha, for training forward passes alone.
+    `noise` is NEFTune's alpha, for training forward passes alone. `way` is how its batches are put together.
     """
 
     model: Any  # Any: a transformers model or a PeftModel
     device: str
     autocast: torch.dtype | None = None
     noise: float = 0.0
+    way: Way = "grouped"
+
+    def batches(self, examples: Sequence[Example], size: int) -> Iterator[Batch]:
+        """The examples for this model, in as much memory as `size` of them, padded, take at most."""
+        for batch in micro_batches(examples, size, self.way):
+            yield batch.to(self.device)
 
     def score(self, batch: Batch) -> TokenLogps:
         """Log-probabilities of the batch's N targets."""
@@ -73,6 +80,7 @@ def scored_logits(model: Any, batch: Batch) -> Tensor:  # Any: see Policy
     The head's input is narrowed to those positions on its way in; all that follows works token by token.
     """
     width = batch.ids.shape[1]
+    places = {} if batch.places is None else {"position_ids": batch.places}
 
     def narrow(module: torch.nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         hidden = inputs[0][:, -width:]  # methods that put virtual tokens before the text make it longer
@@ -80,7 +88,7 @@ def scored_logits(model: Any, batch: Batch) -> Tensor:  # Any: see Policy
 
     hook = model.get_output_embeddings().register_forward_pre_hook(narrow)
     try:
-        out = model(input_ids=batch.ids, attention_mask=batch.mask, use_cache=False)
+        out = model(input_ids=batch.ids, attention_mask=batch.mask, use_cache=False, **places)
     finally:
         hook.remove()
     logits: Tensor = out.logits[0]

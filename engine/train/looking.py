@@ -10,7 +10,7 @@ from engine.job.errors import DataError
 from engine.job.events import Remark, Sampled
 from engine.methods.loss import Totals, add_up
 from engine.models.generate import evaluating, generate
-from engine.train.batches import Example, micro_batches
+from engine.train.batches import Example
 from engine.train.forward import Policy
 from engine.train.memory import RowsAtATime
 from engine.train.objective import Objective
@@ -35,10 +35,10 @@ class Checker:
         def look(size: int) -> Totals | None:
             losses = []
             loss_of = self._objective.over(self.rows, size)
-            for batch in micro_batches(self.rows, size, group_lengths=True):
+            for batch in self._policy.batches(self.rows, size):
                 if stopped():
                     return None
-                losses.append(loss_of(batch.to(self._policy.device)))
+                losses.append(loss_of(batch))
             return add_up(losses)
 
         with evaluating(self._policy.model), torch.no_grad():

@@ -10,7 +10,7 @@ import torch
 from engine.job.errors import TrainingError
 from engine.job.sections import TrainSection
 from engine.methods.loss import Loss, Totals, add_up
-from engine.train.batches import Example, Order, micro_batches
+from engine.train.batches import Example, Order
 from engine.train.between import Between
 from engine.train.forward import Policy
 from engine.train.memory import RowsAtATime
@@ -30,7 +30,6 @@ class Training:
     examples: list[Example]
     order: Order
     rows_at_a_time: RowsAtATime
-    group_lengths: bool
     state: State
 
 
@@ -65,8 +64,8 @@ def accumulate(training: Training, examples: list[Example], size: int) -> Totals
     torch.manual_seed(training.settings.seed * 1_000_003 + training.state.step + 1)
     loss_of = training.objective.over(examples, size)
     losses = []
-    for batch in micro_batches(examples, size, training.group_lengths):
-        loss = loss_of(batch.to(training.policy.device))
+    for batch in training.policy.batches(examples, size):
+        loss = loss_of(batch)
         loss.sum.backward()
         losses.append(Loss(loss.sum.detach(), loss.count, loss.metrics))
     return add_up(losses)

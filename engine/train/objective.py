@@ -10,7 +10,7 @@ from engine.job.job import Job
 from engine.methods.feedback import AnswerLogps, kl_estimate
 from engine.methods.loss import Loss, Totals
 from engine.models.generate import evaluating
-from engine.train.batches import Batch, Example, micro_batches
+from engine.train.batches import Batch, Example
 from engine.train.forward import Policy
 from engine.train.reference import Reference
 
@@ -131,10 +131,9 @@ class FeedbackObjective:
         policy, reference = [], []
         others = [example.mismatched for example in examples if example.mismatched is not None]
         with evaluating(self._policy.model), torch.no_grad():
-            for batch in micro_batches(others, size, group_lengths=True):
-                moved = batch.to(self._policy.device)
-                reference.append(self._reference.of_answers(moved))
-                policy.append(self._policy.score_answers(moved))
+            for batch in self._policy.batches(others, size):
+                reference.append(self._reference.of_answers(batch))
+                policy.append(self._policy.score_answers(batch))
         return kl_estimate(_together(policy), _together(reference))
 
 

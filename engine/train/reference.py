@@ -50,7 +50,7 @@ class Reference:
         is_other: bool = False,
     ) -> None:
         self.mark, self._is_other = mark, is_other
-        self._policy = policy
+        self.policy = policy
         self.known = torch.full((count, PAIR_COLUMNS), torch.nan)
         self._renewal = renewal
         self._can_switch_off = has_adapter(policy.model) and is_adapter_fresh
@@ -62,11 +62,6 @@ class Reference:
         return not self._can_switch_off and self._copy is None
 
     @property
-    def device(self) -> str:
-        """Where it computes."""
-        return self._policy.device
-
-    @property
     def follows(self) -> bool:
         """Whether the reference changes while the model learns."""
         return self._renewal is not None
@@ -74,7 +69,7 @@ class Reference:
     def finish(self) -> None:
         """All is known: another model than the learning one is given back."""
         if self._is_other:
-            self._policy = replace(self._policy, model=torch.nn.Identity())
+            self.policy = replace(self.policy, model=torch.nn.Identity())
 
     def prepare(self, batches: Iterable[Batch]) -> None:
         """Look at all rows of these batches that are not known yet."""
@@ -93,7 +88,7 @@ class Reference:
         """After update `step`: renew the reference when it is time to."""
         if self._renewal is None or self._copy is None or step % self._renewal.every:
             return
-        for name, weight in trained_parameters(self._policy.model).items():
+        for name, weight in trained_parameters(self.policy.model).items():
             self._copy[name].lerp_(weight.detach(), self._renewal.share)
         self.known.fill_(torch.nan)
 
@@ -117,12 +112,12 @@ class Reference:
         unknown = self.known[places, 0].isnan()
         if not unknown.any():
             return
-        with self._as_reference(), evaluating(self._policy.model), torch.no_grad():
-            values = _columns(self._policy, batch).float().cpu()
+        with self._as_reference(), evaluating(self.policy.model), torch.no_grad():
+            values = _columns(self.policy, batch).float().cpu()
         self.known[places[unknown], : values.shape[1]] = values[unknown]
 
     def _as_reference(self) -> contextlib.AbstractContextManager[object]:
-        model = self._policy.model
+        model = self.policy.model
         if self._copy is not None:
             return _with_weights(model, self._copy)
         return adapter_off(model) if self._can_switch_off else contextlib.nullcontext()

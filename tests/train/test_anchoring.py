@@ -11,6 +11,7 @@ from engine.job.record import RunRecord, write_record
 from engine.job.sections import DataSource
 from engine.library.folders import cache_folder
 from engine.models.load import load_model
+from engine.models.segments import take_segments
 from engine.train.forward import Policy
 from engine.train.reference import Reference
 from tests.models.tiny_folders import tiny_folder
@@ -112,6 +113,7 @@ def test_the_reference_is_really_that_model(tmp_path, monkeypatch):
     monkeypatch.setattr(Reference, "of_pairs", noted)
     run(tiny_job(tmp_path, "dpo", settings={"reference": str(other)}), tmp_path / "run")
     policy = Policy(load_model(other, "float32", "cpu").model, "cpu")
+    assert take_segments(policy.model)
     with torch.no_grad():
         for batch, chosen in seen:
             torch.testing.assert_close(policy.score_pairs(batch).chosen, chosen, atol=1e-4, rtol=1e-5)

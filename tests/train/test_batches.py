@@ -61,9 +61,9 @@ def test_a_first_token_is_never_scored():
     assert batch.targets.tolist() == [6]
 
 
-@pytest.mark.parametrize(("group", "widths"), [(True, [9, 4]), (False, [9, 8])])
-def test_rows_of_like_length_go_together_the_longest_first(group, widths):
+@pytest.mark.parametrize(("way", "widths"), [("grouped", [9, 4]), ("given", [9, 8])])
+def test_rows_of_like_length_go_together_the_longest_first(way, widths):
     examples = [example(0, 4), example(1, 9), example(2, 3), example(3, 8)]
-    found = list(micro_batches(examples, 2, group))
+    found = list(micro_batches(examples, 2, way))
     assert [batch.ids.shape[1] for batch in found] == widths
     assert sorted(index for batch in found for index in batch.examples) == [0, 1, 2, 3]

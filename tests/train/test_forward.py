@@ -2,57 +2,14 @@ import dataclasses
 
 import pytest
 import torch
-from transformers import (
-    Gemma3ForCausalLM,
-    Gemma3TextConfig,
-    GPT2Config,
-    GPT2LMHeadModel,
-    MixtralConfig,
-    MixtralForCausalLM,
-    OlmoeConfig,
-    OlmoeForCausalLM,
-    Phi3Config,
-    Phi3ForCausalLM,
-    Qwen3MoeConfig,
-    Qwen3MoeForCausalLM,
-)
 
 from engine.job.adapters import LoraSettings
 from engine.models.adapters import add_lora
-from engine.train.batches import Example, collate
+from engine.models.segments import take_segments
+from engine.train.batches import Example, collate, pack
 from engine.train.forward import Policy, scored_logits
-from tests.models.tiny_models import FAMILIES, tiny_model
+from tests.models.all_families import ALL_FAMILIES, model_of
 from tests.train.tiny_runs import example
-
-SIZE = {"vocab_size": 400, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2}
-SIZE |= {"num_attention_heads": 4, "num_key_value_heads": 2, "initializer_range": 0.3}
-ENDS = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
-MORE = {
-    "gpt2": lambda: GPT2LMHeadModel(
-        GPT2Config(vocab_size=400, n_embd=32, n_layer=2, n_head=4, initializer_range=0.3)
-    ),
-    "phi3": lambda: Phi3ForCausalLM(Phi3Config(**SIZE, **ENDS)),
-    "gemma3": lambda: Gemma3ForCausalLM(Gemma3TextConfig(**SIZE, **ENDS, head_dim=8, sliding_window=4)),
-    "mixtral": lambda: MixtralForCausalLM(MixtralConfig(**SIZE, num_local_experts=4)),
-    "qwen3-moe": lambda: Qwen3MoeForCausalLM(
-        Qwen3MoeConfig(
-            **SIZE,
-            **ENDS,
-            head_dim=8,
-            num_experts=4,
-            num_experts_per_tok=2,
-            moe_intermediate_size=24,
-            norm_topk_prob=True,
-        )
-    ),
-    "olmoe": lambda: OlmoeForCausalLM(OlmoeConfig(**SIZE, **ENDS, num_experts=4, num_experts_per_tok=2)),
-    "sliding mistral": lambda: tiny_model("mistral", sliding_window=4),
-}
-
-
-def model_of(family):
-    torch.manual_seed(0)
-    return (MORE[family]() if family in MORE else tiny_model(family)).eval()
 
 
 def logp_alone(model, part):
@@ -67,17 +24,43 @@ def logp_alone(model, part):
     )
 
 
-@pytest.mark.parametrize("family", [*FAMILIES, *MORE])
-def test_a_rows_log_probability_is_the_same_alone_and_padded(family):
+def padded_on_the_left(examples):
+    """The batch with every text at its row's end, each token's place counted from the mask."""
+    right = collate(examples)
+    lengths = [stop for _, _, stop in right.spans]
+    width = right.ids.shape[1]
+    rolled = [row.roll(width - length) for row, length in zip(right.ids, lengths, strict=True)]
+    mask = torch.tensor([[0] * (width - length) + [1] * length for length in lengths])
+    shift = torch.tensor([width - length for length in lengths])[right.rows]
+    places = (mask.cumsum(-1) - 1).clamp(min=0)
+    ids = torch.stack(rolled)
+    return dataclasses.replace(right, ids=ids, mask=mask, places=places, positions=right.positions + shift)
+
+
+LAYOUTS = {
+    "alone": lambda examples: [collate([one]) for one in examples],
+    "right-padded": lambda examples: [collate(examples)],
+    "left-padded": lambda examples: [padded_on_the_left(examples)],
+    "packed": lambda examples: [pack(examples)],
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("family", ALL_FAMILIES)
+def test_a_rows_log_probability_is_the_same_however_it_is_laid_out(family, layout):
     model = model_of(family)
     examples = [example(0, 12, parts=2), example(1, 5, parts=2), example(2, 8, prompt=5, parts=2)]
     expected = [[logp_alone(model, e.parts[side]) for e in examples] for side in (0, 1)]
+    assert layout != "packed" or take_segments(model)
     with torch.no_grad():
-        pairs = Policy(model, "cpu").score_pairs(collate(examples))
-    torch.testing.assert_close(pairs.chosen, torch.tensor(expected[0]), atol=1e-4, rtol=1e-5)
-    torch.testing.assert_close(pairs.rejected, torch.tensor(expected[1]), atol=1e-4, rtol=1e-5)
-    assert pairs.chosen_tokens.tolist() == [10, 3, 3]
-    assert pairs.rejected_tokens.tolist() == [11, 4, 4]
+        found = [Policy(model, "cpu").score_pairs(batch) for batch in LAYOUTS[layout](examples)]
+    for side, name in enumerate(("chosen", "rejected")):
+        sums = torch.cat([getattr(pairs, name) for pairs in found]).double()
+        # Sums of about 80 nats: float32 itself is exact to 4e-6 there.
+        torch.testing.assert_close(sums, torch.tensor(expected[side]).double(), atol=1e-5, rtol=0)
+        assert min(-sums) > 8
+    assert torch.cat([pairs.chosen_tokens for pairs in found]).tolist() == [10, 3, 3]
+    assert torch.cat([pairs.rejected_tokens for pairs in found]).tolist() == [11, 4, 4]
 
 
 def test_the_common_length_of_a_pair_is_summed_apart():

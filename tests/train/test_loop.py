@@ -10,6 +10,7 @@ from engine.job.errors import TrainingError
 from engine.job.job import job_from_values
 from engine.job.methods import METHODS
 from engine.models.adapters import add_lora, train_all, trained_parameters
+from engine.models.segments import take_segments
 from engine.train.batches import Order
 from engine.train.forward import Policy
 from engine.train.loop import Training, accumulate, refuse_runaway
@@ -25,7 +26,7 @@ from tests.train.tiny_runs import example
 LENGTHS = (5, 12, 3, 9, 7, 4, 11, 6)
 
 
-def training(tmp_path, method="sft", adapter="lora", dropout=0.0):
+def training(tmp_path, method="sft", adapter="lora", dropout=0.0, way="grouped"):
     job = job_from_values({"method": {"kind": method}})
     torch.manual_seed(0)
     lora = LoraSettings(rank=4, dropout=dropout)
@@ -33,7 +34,8 @@ def training(tmp_path, method="sft", adapter="lora", dropout=0.0):
     with torch.no_grad():
         for weight in trained_parameters(model).values():
             weight.add_(0.02 * torch.randn_like(weight))
-    policy = Policy(model, "cpu")
+    assert way != "packed" or take_segments(model)
+    policy = Policy(model, "cpu", way=way)
     card = METHODS[method]
     parts = 2 if card.rows == "preference" else 1
     examples = [example(index, length, parts=parts) for index, length in enumerate(LENGTHS)]
@@ -48,7 +50,6 @@ def training(tmp_path, method="sft", adapter="lora", dropout=0.0):
         examples=examples,
         order=Order(8, 8, 8, 0),
         rows_at_a_time=RowsAtATime(8, Desk(tmp_path)),
-        group_lengths=True,
         state=State(steps=1, learning_rate=1e-3),
     )
 

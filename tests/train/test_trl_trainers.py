@@ -62,7 +62,6 @@ def ours(kind, rows, start):
         examples=examples,
         order=Order(len(rows), ROWS, len(rows), 0),
         rows_at_a_time=RowsAtATime(ROWS, Desk(Path())),
-        group_lengths=False,
         state=State(STEPS, RATE),
     )
     losses = []

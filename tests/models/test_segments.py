@@ -1,0 +1,95 @@
+import json
+
+import pytest
+import torch
+
+from engine.models.generate import generate
+from engine.models.segments import leave_segments, segment_mask, take_segments
+from tests.models.every_adapter import CASES, adapted
+from tests.models.tiny_models import FAMILIES, tiny_model, tiny_tokenizer
+
+FIRST, SECOND, OTHER = [5, 6, 7, 8, 9, 10], [21, 22, 23, 24], [31, 32, 33, 34, 35, 36]
+PROMPTED = {"prefix", "prefix-projection", "prompt", "p-tuning"}
+
+
+def in_a_row(model, *sequences):
+    """Logits of each sequence when they stand one after another."""
+    ids = torch.tensor([[token for sequence in sequences for token in sequence]])
+    places = torch.tensor([[at for sequence in sequences for at in range(len(sequence))]])
+    lengths = [len(sequence) for sequence in sequences]
+    with torch.no_grad():
+        out = model(input_ids=ids, position_ids=places, attention_mask=segment_mask(lengths), use_cache=False)
+    return out.logits[0].split(lengths)
+
+
+def alone(model, sequence):
+    with torch.no_grad():
+        return model(input_ids=torch.tensor([sequence])).logits[0]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_what_stands_before_and_behind_changes_nothing(family):
+    model = tiny_model(family, **({"sliding_window": 3} if family in ("gemma2", "mistral") else {}))
+    assert take_segments(model)
+    before, own = in_a_row(model, FIRST, SECOND)
+    changed, same = in_a_row(model, OTHER, SECOND)
+    assert torch.equal(own, same)
+    assert not torch.allclose(before, changed)
+    behind = in_a_row(model, SECOND, OTHER)[0]
+    torch.testing.assert_close(behind, own, atol=1e-5, rtol=1e-5)
+
+
+def test_an_attention_that_does_not_know_of_lengths_refuses_them():
+    with pytest.raises(RuntimeError, match="int"):
+        in_a_row(tiny_model(), FIRST, SECOND)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_adapter_keeps_sequences_apart_or_says_that_it_cannot(case):
+    model = adapted(case)
+    expected = [alone(model, sequence) for sequence in (FIRST, SECOND)]
+    assert take_segments(model) == (case not in PROMPTED)
+    if case not in PROMPTED:
+        for found, wanted in zip(in_a_row(model, FIRST, SECOND), expected, strict=True):
+            torch.testing.assert_close(found, wanted, atol=1e-5, rtol=1e-5)
+
+
+def test_layers_that_hand_on_more_than_attention_does_are_refused():
+    model = tiny_model("qwen3")
+    model.config.layer_types = ["full_attention", "linear_attention"]
+    assert not take_segments(model)
+    assert model.config._attn_implementation == "sdpa"
+
+
+def test_an_attention_of_another_kind_is_refused():
+    model = tiny_model()
+    model.config._attn_implementation = "flex_attention"
+    assert not take_segments(model)
+
+
+@pytest.mark.parametrize("family", ["llama", "gemma2"])
+def test_single_and_padded_texts_go_through_as_before(family):
+    model, tokenizer = tiny_model(family), tiny_tokenizer()
+    ids, mask = torch.tensor([FIRST, [*SECOND, 0, 0]]), torch.tensor([[1] * 6, [1] * 4 + [0] * 2])
+
+    def answers():
+        text = generate(model, tokenizer, "hello dog", seed=1, temperature=0.0, max_new_tokens=8, end_ids=())
+        with torch.no_grad():
+            return text.text, model(input_ids=ids, attention_mask=mask).logits
+
+    own = model.config._attn_implementation
+    before = answers()
+    assert take_segments(model)
+    assert take_segments(model)  # a second time nothing changes
+    after = answers()
+    leave_segments(model)
+    assert before[0] == after[0]
+    assert torch.equal(before[1], after[1])
+    assert model.config._attn_implementation == own
+
+
+def test_a_saved_model_says_nothing_of_it(tmp_path):
+    model = tiny_model()
+    assert take_segments(model)
+    model.save_pretrained(tmp_path)
+    assert "segmented" not in json.dumps(json.loads((tmp_path / "config.json").read_text(encoding="utf-8")))
