@@ -21,7 +21,7 @@ from engine.library.memory_need import (
     weight_bytes,
 )
 from engine.library.model_folder import ModelInfo
-from engine.library.speed import known_speed, token_operations
+from engine.library.speed import known_speed, pays_to_pack, token_operations
 from engine.library.trained_count import trained_count, virtual_positions
 
 _HEADROOM = 0.9  # share of the free memory that is used at most
@@ -186,10 +186,18 @@ def _seconds(case: _Case, updates: int, micro_batch: int) -> tuple[float, float]
     batch = case.job.train.batch_size
     tokens = updates * batch * case.sequences * mean
     speed = known_speed(case.device.kind, case.dtype, case.cores)
-    portions = updates * math.ceil(batch / micro_batch)
+    portions = updates * _portions(case, micro_batch, mean)
     seconds = tokens * token_operations(case.job, case.model) / speed.rate
     seconds += portions * case.model.layers * _LAYER_SECONDS
     return seconds / speed.spread, seconds * speed.spread
+
+
+def _portions(case: _Case, micro_batch: int, mean: float) -> int:
+    """How often an update goes through the model: packed rows fill each portion, padded ones count as the longest."""
+    train, asked = case.job.train, case.job.rows.packing
+    if virtual_positions(case.job.adapter.settings) or not pays_to_pack(asked, case.device.kind):
+        return math.ceil(train.batch_size / micro_batch)
+    return math.ceil(train.batch_size * mean / (micro_batch * case.longest))
 
 
 def _disk(case: _Case) -> int:

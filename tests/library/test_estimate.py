@@ -212,6 +212,20 @@ def test_time_is_operations_over_speed_and_its_range_narrows_after_a_run() -> No
     assert high / low == pytest.approx(1.25**2)
 
 
+@pytest.mark.parametrize(
+    ("packing", "adapter", "portions"), [("auto", "lora", 2), ("off", "lora", 4), ("auto", "prefix", 4)]
+)
+def test_packed_rows_go_through_the_model_in_fewer_portions(packing, adapter, portions) -> None:
+    job = with_value(with_value(JOB, "train.micro_batch", 2), "train.steps", 10)
+    job = with_value(with_kind(job, "adapter", adapter), "rows.packing", packing)
+    rows = RowStats(100, 20.0, 50)  # 8 rows of 20 tokens, 2 times 50 at a time; padded, 2 rows at a time
+    remember_speed(
+        job, SMALL, "cpu", "float32", tokens=10**12, seconds=10.0
+    )  # computing takes no time at all
+    low, high = needs(job, SMALL, rows).seconds or (0, 0)
+    assert math.sqrt(low * high) == pytest.approx(10 * portions * 2 * 0.003, rel=1e-3)
+
+
 def test_operations_count_a_multiplication_as_two_for_each_pass() -> None:
     weights = 2 * (64 + 32 + 32 + 64 + 96 + 96 + 96) + 20 * 8
     assert token_operations(JOB, SMALL) == 2 * weights * 2  # forward, and back to the inputs
