@@ -8,7 +8,7 @@ and an attention that does not know of this refuses whole numbers instead of let
 
 import sys
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import torch
@@ -92,17 +92,25 @@ def _plain(own: str, module: torch.nn.Module) -> _Attention:
 def _mask_alone(own: str, query: Tensor, window: int | None) -> Tensor | None:
     """The mask of one sequence: None where the attention is causal by itself, else (1, 1, length, length)."""
     length = query.shape[2]
-    is_whole = window is None or length <= window
-    if own == "sdpa" and is_whole:
+    if own == "sdpa" and (window is None or length <= window):
         return None
-    allowed = torch.ones(length, length, dtype=torch.bool, device=query.device).tril()
+    numbers = torch.bool if own == "sdpa" else query.dtype
+    # The corner of a larger one: layers and sequences share it, as what is kept for the way back would add up.
+    return _large_mask(max(256, 1 << (length - 1).bit_length()), window, numbers, query.device)[
+        ..., :length, :length
+    ]
+
+
+@lru_cache(maxsize=8)
+def _large_mask(length: int, window: int | None, numbers: torch.dtype, device: torch.device) -> Tensor:
+    """True where a token may look, as bool, else what is added to its scores."""
+    allowed = torch.ones(1, 1, length, length, dtype=torch.bool, device=device).tril()
     if window is not None:
         allowed = allowed.triu(1 - window)
-    allowed = allowed[None, None]
-    if own == "sdpa":
+    if numbers == torch.bool:
         return allowed
-    lowest = torch.finfo(query.dtype).min
-    return torch.zeros(allowed.shape, dtype=query.dtype, device=query.device).masked_fill(~allowed, lowest)
+    nothing = torch.zeros(allowed.shape, dtype=numbers, device=device)
+    return nothing.masked_fill(~allowed, torch.finfo(numbers).min)
 
 
 for _own in _OWN:

@@ -16,6 +16,8 @@ from engine.models.template import Encoded
 Way = Literal["packed", "grouped", "given"]
 """How rows are put together: one after another; padded, those of like length together; padded as they come."""
 
+_OPEN_ROWS = 64  # packed rows that are looked at for room: among 100,000 rows to check all would take minutes
+
 
 @dataclass(frozen=True)
 class Example:
@@ -173,23 +175,38 @@ def micro_batches(examples: Iterable[Example], size: int, way: Way) -> Iterator[
         yield collate(ordered[start : start + size])
 
 
-def full_rows(ordered: Sequence[Example], size: int) -> Iterator[list[Example]]:
-    """Examples for as few packed rows as a simple rule finds: each goes into the first row with room for it.
+@dataclass
+class _Row:
+    """What a packed row holds so far."""
+
+    examples: list[Example]
+    tokens: int = 0
+    learned: int = 0
+
+
+def full_rows(ordered: Sequence[Example], size: int) -> list[list[Example]]:
+    """Examples for few packed rows: each goes into the first of the last rows with room for it, else a new one.
 
     A row has room for as many tokens, and for as many learned ones (whose scores take most memory where the
     vocabulary is large), as `size` times the largest of these examples has.
     """
     most = size * max((example.tokens for example in ordered), default=0)
     most_learned = size * max((example.trained for example in ordered), default=0)
-    rows: list[tuple[list[Example], int, int]] = []
+    rows: list[_Row] = []
     for example in ordered:
-        for at, (row, tokens, learned) in enumerate(rows):
-            if tokens + example.tokens <= most and learned + example.trained <= most_learned:
-                rows[at] = ([*row, example], tokens + example.tokens, learned + example.trained)
-                break
-        else:
-            rows.append(([example], example.tokens, example.trained))
-    return iter([row for row, _, _ in rows])
+        with_room = (
+            row
+            for row in rows[-_OPEN_ROWS:]
+            if row.tokens + example.tokens <= most and row.learned + example.trained <= most_learned
+        )
+        row = next(with_room, None)
+        if row is None:
+            row = _Row([])
+            rows.append(row)
+        row.examples.append(example)
+        row.tokens += example.tokens
+        row.learned += example.trained
+    return [row.examples for row in rows]
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from engine.models.generate import generate
-from engine.models.segments import leave_segments, segment_mask, take_segments
+from engine.models.segments import _mask_alone, leave_segments, segment_mask, take_segments
 from tests.models.every_adapter import CASES, adapted
 from tests.models.tiny_models import FAMILIES, tiny_model, tiny_tokenizer
 
@@ -93,3 +93,14 @@ def test_a_saved_model_says_nothing_of_it(tmp_path):
     assert take_segments(model)
     model.save_pretrained(tmp_path)
     assert "segmented" not in json.dumps(json.loads((tmp_path / "config.json").read_text(encoding="utf-8")))
+
+
+def test_one_mask_serves_all_layers_and_sequences():
+    query = torch.zeros(1, 2, 5, 4)
+    first, second = (_mask_alone("sdpa", query[:, :, :length], 3) for length in (4, 5))
+    assert first.untyped_storage().data_ptr() == second.untyped_storage().data_ptr()
+    assert first[0, 0].int().tolist() == [[1, 0, 0, 0], [1, 1, 0, 0], [1, 1, 1, 0], [0, 1, 1, 1]]
+    assert _mask_alone("sdpa", query, None) is None
+    assert _mask_alone("sdpa", query, 5) is None  # the window holds the whole sequence
+    lowest = torch.finfo(torch.float32).min
+    assert _mask_alone("eager", query[:, :, :2], None)[0, 0].tolist() == [[0.0, lowest], [0.0, 0.0]]
