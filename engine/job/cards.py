@@ -80,6 +80,7 @@ class AdapterCard:
 
     `saves`: "peft" is PEFT's format, "own" a folder that only Tunewright opens, "model" a whole model.
     `can_recompute`: activations may be recomputed to save memory. `can_quantize`: the base may be compressed.
+    `can_learn_words`: all word vectors can learn beside it; `can_add_tokens`: those of new tokens alone.
     `can_switch_off`: the model before training is still there. `starts_at_base`: nothing changes before the first
     update. `holds_float32`: the model's own weights are held in 32 bits. `learning_rate` suits it.
     """
@@ -98,6 +99,8 @@ class AdapterCard:
     can_gguf: bool = True
     can_recompute: bool = True
     can_quantize: bool = True
+    can_learn_words: bool = True
+    can_add_tokens: bool = False
     can_switch_off: bool = True
     starts_at_base: bool = True
     holds_float32: bool = False

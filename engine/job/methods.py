@@ -52,7 +52,30 @@ class SftSettings:
 
 @dataclass(frozen=True)
 class PretrainSettings:
-    """Continued pretraining: cross-entropy of every token."""
+    """Continued pretraining: cross-entropy of every token.
+
+    `embedding_rate` is a tenth by itself: the usual rate of an adapter is ten times that of whole weights, and word
+    vectors are whole weights.
+    """
+
+    embeddings: bool = setting(
+        False,
+        "Learn the words themselves",
+        "Also trains every word vector, for a new language or a field's own terms; needs much memory.",
+        term="embeddings",
+        advanced=True,
+        group="Method",
+    )
+    embedding_rate: float = setting(
+        0.1,
+        "How strongly, for the words",
+        "Share of the learning rate for word vectors: an adapter bears ten times the rate that they do.",
+        term="embedding rate",
+        above=0.0,
+        high=1.0,
+        advanced=True,
+        group="Method",
+    )
 
 
 FAMILIES: dict[str, Family] = {

@@ -1,45 +1,20 @@
-"""The sections of a job that every run has: model, data, rows, train, saving, watch, device."""
+"""The sections of a job that every run has: data, rows, train, saving, watch, device; the model's has its own file."""
 
 from dataclasses import dataclass
 
+from engine.job.model_section import STARTER, ModelSection
 from engine.job.settings import setting
 
-STARTER = "starter"
-
-
-@dataclass(frozen=True)
-class ModelSection:
-    """[model]: which weights learn."""
-
-    source: str = setting(
-        STARTER, "Model", "'starter', a folder, or a Hugging Face id such as org/name.", term="source"
-    )
-    revision: str | None = setting(
-        None, "Version", "Branch, tag or commit of a hub model.", term="revision", advanced=True
-    )
-    dtype: str = setting(
-        "auto",
-        "Precision",
-        "How exactly the model's own weights are held.",
-        term="dtype",
-        choices={
-            "auto": "Automatic",
-            "float32": "32-bit",
-            "bfloat16": "16-bit (bfloat16)",
-            "float16": "16-bit (float16)",
-        },
-        advanced=True,
-        group="Precision",
-    )
-    quantization: str = setting(
-        "none",
-        "Compressed weights",
-        "Holds the model's own weights in a quarter of the memory while an adapter learns (QLoRA); slower.",
-        term="quantization",
-        choices={"none": "None", "nf4": "4-bit (NF4)"},
-        advanced=True,
-        group="Precision",
-    )
+__all__ = [
+    "STARTER",
+    "DataSource",
+    "DeviceSection",
+    "ModelSection",
+    "RowsSection",
+    "SavingSection",
+    "TrainSection",
+    "WatchSection",
+]
 
 
 @dataclass(frozen=True)

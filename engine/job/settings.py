@@ -1,7 +1,9 @@
 """A setting is one dataclass field: label, help, limits. Form, file, command line and checks use it."""
 
+import contextlib
 import dataclasses
 import difflib
+import json
 import math
 import types
 import typing
@@ -107,8 +109,17 @@ def parse_value(field: SettingField, text: str, where: str = "") -> Any:  # Any:
     elif field.type in (int, float) and text != field.setting.auto:
         plain = _number(text, field.type, _dotted(where, field.name))
     elif field.type is tuple:
-        plain = [part.strip() for part in text.split("|") if part.strip()]
+        plain = _listed(text)
     return check_value(field, plain, where)
+
+
+def _listed(text: str) -> list[str]:
+    """The texts of a list as a file writes it, or of "one | two"; such texts may hold "|" in the former alone."""
+    with contextlib.suppress(ValueError):
+        found = json.loads(text)
+        if isinstance(found, list) and all(isinstance(part, str) for part in found):
+            return found
+    return [part.strip() for part in text.split("|") if part.strip()]
 
 
 def unknown_name(dotted: str, name: str, valid: typing.Iterable[str], what: str = "field") -> JobError:

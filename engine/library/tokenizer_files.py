@@ -46,6 +46,26 @@ def check_tokenizer(folder: Path, rows: int) -> None:
     return None
 
 
+def first_free(folder: Path) -> int:
+    """The number after the last that a tokenizer gives; 0 when it has no tokenizer.json. Raises ModelError as above."""
+    path = folder / TOKENIZER
+    if not path.exists():
+        return 0
+    highest, added = _numbers(path, path.stat().st_mtime_ns, path.stat().st_size)
+    return max(highest, *(number for _, number in added), -1) + 1
+
+
+def added_since(folder: Path, base: Path) -> tuple[str, ...]:
+    """The plain tokens, in order, that the tokenizer beside an adapter has more than that of its base."""
+    ours, theirs = folder / TOKENIZER, base / TOKENIZER
+    if not (ours.exists() and theirs.exists()):
+        return ()
+    known = {token["content"] for token in read_json(theirs)["added_tokens"]}
+    fresh = [token for token in read_json(ours)["added_tokens"] if token["content"] not in known]
+    fresh = [token for token in fresh if not token.get("special")]
+    return tuple(str(token["content"]) for token in sorted(fresh, key=lambda token: int(token["id"])))
+
+
 def _require_older_files(folder: Path) -> None:
     if (folder / "vocab.json").exists() and (folder / "merges.txt").exists():
         return

@@ -8,6 +8,7 @@ tensor.
 import contextlib
 import copy
 import json
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from safetensors.torch import load_file, save_file
 from engine.job.adapter_settings import BottleneckSettings
 from engine.job.errors import ModelError
 from engine.models.bottleneck import Bottleneck, add_bottlenecks, bottlenecks_off
+from engine.models.embeddings import settle, words_state
 from engine.models.load import quiet
 from engine.models.lora import (
     add_lora,
@@ -43,6 +45,7 @@ from engine.models.own_adapter import (
 )
 from engine.models.parts import train_all
 from engine.models.prompts import has_prompt, is_written, prompt_state, restore_prompt
+from engine.models.vocabulary import word_modules
 
 __all__ = ["ADAPTER_CONFIG", "ADAPTER_WEIGHTS", "add_lora", "is_own", "train_all"]
 
@@ -112,7 +115,10 @@ def load_adapter(model: torch.nn.Module, folder: Path) -> Any:  # Any: PeftModel
     _check_fit(
         _adapter_files(model)[0], stored, config.base_model_name_or_path, model.get_base_model(), folder
     )
-    if pissa_start(model) is None and not is_written(model):
+    _check_tied(model, stored, folder)
+    if pissa_start(model) is not None:
+        _put_words(model, stored)
+    elif not is_written(model):
         set_peft_model_state_dict(model, stored)
     return model
 
@@ -171,18 +177,28 @@ def _adapter_files(model: PeftModel) -> tuple[dict[str, torch.Tensor], PeftConfi
     """The tensors and the config as they stand on disk; PiSSA's as the plain LoRA that fits the untouched base."""
     start = pissa_start(model)
     if start is not None:
-        return as_plain_lora(model, start)
+        state, config = as_plain_lora(model, start)
+        return _apart(state | words_state(model)), config
     state = get_peft_model_state_dict(model, save_embedding_layers=False)
-    return {name: weight.detach().contiguous() for name, weight in state.items()}, model.peft_config[
-        "default"
-    ]
+    return _apart(state), model.peft_config["default"]
+
+
+def _apart(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Each tensor by itself: a file holds a matrix that reads and writes twice, as PEFT looks for both."""
+    places = [weight.data_ptr() for weight in state.values()]
+    return {
+        name: weight.detach().clone()
+        if places.index(weight.data_ptr()) < at
+        else weight.detach().contiguous()
+        for at, (name, weight) in enumerate(state.items())
+    }
 
 
 def _portable(config: PeftConfig) -> PeftConfig:
     """The config with its targets in a fixed order: PEFT keeps a set, whose order changes from run to run."""
     portable = copy.copy(config)
     portable.inference_mode = True
-    for name in ("target_modules", "feedforward_modules"):
+    for name in ("target_modules", "feedforward_modules", "modules_to_save"):
         targets = getattr(config, name, None)
         if isinstance(targets, set):
             setattr(portable, name, sorted(targets))
@@ -206,7 +222,12 @@ def _with_empty_adapter(model: Any, config: PeftConfig, folder: Path) -> PeftMod
     fresh.inference_mode = config.is_prompt_learning  # what is stored is what a network wrote, without it
     fresh.base_model_name_or_path = None
     try:
-        return get_peft_model(model, fresh)
+        with warnings.catch_warnings():
+            # That a tied matrix is among what learned: `settle` keeps it one.
+            warnings.filterwarnings("ignore", message="Model has `tie_word_embeddings=True`")
+            tuned = get_peft_model(model, fresh)
+        settle(tuned)
+        return tuned
     except (ValueError, TypeError, KeyError) as error:
         title = f"The adapter in {folder} does not go with {type(model).__name__}: {str(error)[:200]}"
         raise ModelError(title, _made_for(config.base_model_name_or_path)) from None
@@ -239,6 +260,22 @@ def _check_fit(
         raise ModelError(title, "Use an earlier checkpoint.")
 
 
+def _check_tied(model: PeftModel, stored: dict[str, torch.Tensor], folder: Path) -> None:
+    """Refuse words for reading and for writing that learned apart, where the model has one matrix for both."""
+    one_matrix: dict[int, str] = {}
+    for name, weight in words_state(model).items():
+        first = one_matrix.setdefault(weight.data_ptr(), name)
+        if not torch.equal(stored[name], stored[first]):
+            title = f"The adapter in {folder} reads and writes words with two matrices, this model with one."
+            raise ModelError(title, "Merge it with the program that made it, and use the merged model.")
+
+
+def _put_words(model: PeftModel, stored: dict[str, torch.Tensor]) -> None:
+    with torch.no_grad():
+        for name, weight in words_state(model).items():
+            weight.copy_(stored[name])
+
+
 def _made_for(name: str | None) -> str:
     return f"It was made for {name}: choose that model." if name else "Choose the model it was made for."
 
@@ -264,6 +301,9 @@ def _load_own(model: Any, folder: Path) -> Any:
     _check_fit(dict(expected), stored, own.base_model_name_or_path, model, folder)
     for name, weight in stored.items():
         _put(model, name, weight, in_place=not is_fresh)
+    reads, writes = word_modules(model)
+    if model.config.tie_word_embeddings and reads.weight is not writes.weight:
+        writes.weight = reads.weight
     return model
 
 

@@ -14,6 +14,7 @@ from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from engine.job.lora_settings import DoraSettings, LoraSettings
+from engine.models.embeddings import words_off
 from engine.models.targets import PARTS, is_linear, part_of, target_names
 
 _EXACT_WIDTH = (
@@ -70,8 +71,10 @@ def at_pissa_start(model: PeftModel, start: Start) -> Iterator[None]:
     try:
         for name, (a, b) in start.items():
             _a(layers[name]).data, _b(layers[name]).data = a, b
+        words_off(model, True)
         yield
     finally:
+        words_off(model, False)
         for name, (a, b) in learned.items():
             _a(layers[name]).data, _b(layers[name]).data = a, b
 

@@ -9,9 +9,11 @@ from typing import Any
 
 import torch
 from peft import PeftModel
+from peft.tuners.trainable_tokens import TrainableTokensLayer
 from peft.tuners.tuners_utils import BaseTunerLayer
 
 from engine.job.errors import ModelError
+from engine.models.embeddings import build_in_words
 from engine.models.own_adapter import own_adapter
 
 
@@ -40,7 +42,7 @@ def can_be_built_in(model: Any) -> bool:  # Any: PeftModel or a transformers mod
     own = own_adapter(model)
     if own is not None:
         return own.kind == "freeze"
-    return any(isinstance(part, BaseTunerLayer) for part in model.modules())
+    return any(_is_layer(part) for part in model.modules())
 
 
 def built_in(model: Any, dtype: torch.dtype) -> Merged:  # Any: PeftModel or a transformers model
@@ -55,15 +57,18 @@ def built_in(model: Any, dtype: torch.dtype) -> Merged:  # Any: PeftModel or a t
         cast_parameters(model, dtype)
         return Merged(model, count, count, 0.0)
     base: Any = model.get_base_model() if isinstance(model, PeftModel) else model
-    layers = [(name, part) for name, part in base.named_modules() if isinstance(part, BaseTunerLayer)]
+    layers = [(name, part) for name, part in base.named_modules() if _is_layer(part)]
     if not layers:
         raise ModelError("This adapter cannot be built into the model.", "Export it as adapter.")
     _refuse_tied(base, layers)
-    sums = [_merge_layer(layer, dtype) for _, layer in layers]
-    names = [_layer_of(name) for name, _ in layers]
+    is_tied = base.config.tie_word_embeddings
+    words = build_in_words(model, dtype)
+    sums = [_merge_layer(layer, dtype) for _, layer in layers] + [numbers for _, *numbers in words]
+    names = [_layer_of(name) for name, *_ in (*layers, *words)]
     changed = {name for name, (is_changed, _, _) in zip(names, sums, strict=True) if is_changed}
     tuner: Any = model.base_model
     merged = tuner.unload()
+    merged.config.tie_word_embeddings = is_tied
     cast_parameters(merged, dtype)
     moved, change = (math.sqrt(math.fsum(column)) for column in zip(*(s[1:] for s in sums), strict=True))
     return Merged(merged, len(set(names)), len(changed), moved / change if change else 0.0)
@@ -78,6 +83,11 @@ def cast_parameters(model: torch.nn.Module, dtype: torch.dtype) -> None:
                 key = id(weight)
                 done.setdefault(key, torch.nn.Parameter(weight.detach().to(dtype), requires_grad=False))
                 setattr(part, name, done[key])
+
+
+def _is_layer(part: object) -> bool:
+    """Whether an adapter's matrices stand in a module; rows of new tokens are for `build_in_words`."""
+    return isinstance(part, BaseTunerLayer) and not isinstance(part, TrainableTokensLayer)
 
 
 def _refuse_tied(base: Any, layers: list[tuple[str, BaseTunerLayer]]) -> None:

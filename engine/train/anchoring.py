@@ -100,7 +100,7 @@ def _is_unknown(reference: Reference, row: Example) -> bool:
 
 def _other(source: str, policy: Policy, loaded: LoadedModel) -> Policy:
     found = lineage(source)
-    if not reads_alike(loaded, found.folder):
+    if not reads_alike(loaded, found):
         title = f"The reference '{source}' divides text into other tokens than the model that learns."
         raise JobError(title, "Choose a reference of the same family.")
     other = load_beginning(found, loaded.dtype, policy.device.partition(":")[0])

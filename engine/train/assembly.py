@@ -2,6 +2,7 @@
 
 import copy
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -14,15 +15,18 @@ from engine.job.channel import Desk
 from engine.job.errors import ModelError
 from engine.job.job import Job
 from engine.job.method_fields import START
+from engine.job.words import learns_all_words, words_rate
 from engine.library.devices import Machine
 from engine.library.lineage import Lineage
 from engine.models.adapters import load_adapter, name_base, trained_parameters
+from engine.models.embeddings import learn_words, word_names
 from engine.models.fingerprint import weights_digest
 from engine.models.generate import answer_ends
 from engine.models.load import LoadedModel
 from engine.models.lora import rate_factor
 from engine.models.placement import DTYPES
 from engine.models.prompts import is_written
+from engine.models.vocabulary import token_ids
 from engine.train.anchoring import open_reference
 from engine.train.arranging import arranged
 from engine.train.batches import Example, Order
@@ -74,9 +78,7 @@ def assemble(
     reference = open_reference(job, policy, loaded, 2 * rows.count, digest, lineage.start is None, arrange)
     state = State(order.updates, job.train.learning_rate)
     objective = objective_of(job, policy, reference, state.memory)
-    optimizer = Optimizer(
-        trained_parameters(model), job.train, lambda name: rate_factor(name, job.adapter.settings)
-    )
+    optimizer = Optimizer(trained_parameters(model), job.train, rates_of(job, model))
     training = Training(job.train, policy, objective, optimizer, rows.train, order, rows_at_a_time, state)
     facts = facts_of(rows, loaded)
     keeper = Keeper(
@@ -107,6 +109,7 @@ def trainable_model(
 ) -> Any:  # Any: PeftModel or a transformers model
     """The model with the job's adapter, a new one or the earlier run's, or with its own weights free."""
     model = resolve(ADAPTERS[job.adapter.kind].code)(loaded.model, job.adapter.settings)
+    learn_words(model, learns_all_words(job), token_ids(loaded.tokenizer, lineage.learning))
     name_base(model, job.model.source if lineage.beneath else lineage.source)
     if lineage.start is not None:
         if is_written(model):
@@ -116,6 +119,16 @@ def trainable_model(
     if job.train.checkpointing:
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     return model
+
+
+def rates_of(job: Job, model: Any) -> Callable[[str], float]:  # Any: PeftModel or a transformers model
+    """By a parameter's name, how many times the run's learning rate it has."""
+    words = word_names(model) if learns_all_words(job) else set()
+
+    def rate(name: str) -> float:
+        return words_rate(job) if name in words else rate_factor(name, job.adapter.settings)
+
+    return rate
 
 
 def order_of(job: Job, rows: int) -> Order:

@@ -16,17 +16,18 @@ from engine.train.state import State
 
 
 def write_result(
-    model: Any, loaded: LoadedModel, run: Path
+    model: Any, loaded: LoadedModel, has_new_tokens: bool, run: Path
 ) -> None:  # Any: PeftModel or a transformers model
     """Write `adapter/`: an adapter's two files, or the whole model with its tokenizer in the base's own precision.
 
-    Raises ResourceError when the disk is full; the last checkpoint holds the same.
+    The tokenizer stands beside an adapter as well where it is not the base's own. Raises ResourceError when the disk is full; the last checkpoint holds the same.
     """
     with complete_folder(run / ADAPTER) as part:
         if not is_whole(model):
             save_adapter(model, part)
         else:
             save_adapter(model, part, DTYPES.get(loaded.info.dtype, torch.float32))
+        if is_whole(model) or has_new_tokens:
             loaded.tokenizer.save_pretrained(part)
 
 

@@ -11,7 +11,7 @@ from engine.job.events import Phase, Prepared, Remark
 from engine.job.job import Job, require_data
 from engine.job.record import update_record
 from engine.library.devices import machine
-from engine.library.lineage import lineage_of
+from engine.library.lineage import Lineage, lineage_of
 from engine.library.speed import remember_speed
 from engine.models.adapters import load_adapter
 from engine.models.beginning import load_beginning
@@ -52,7 +52,7 @@ def train(job: Job, desk: Desk, resume_from: Path | None = None) -> None:
     _note_data(rows, desk.folder)
     desk.tell(_prepared(job, loaded, rows, run))
     train_loop(run.training, run.between)
-    _finish(job, loaded, run, desk)
+    _finish(job, loaded, lineage, run, desk)
 
 
 def _resume(run: Assembly, desk: Desk, asked: Path) -> bool:
@@ -109,14 +109,14 @@ def _prepared(job: Job, loaded: LoadedModel, rows: PreparedRows, run: Assembly) 
     )
 
 
-def _finish(job: Job, loaded: LoadedModel, run: Assembly, desk: Desk) -> None:
+def _finish(job: Job, loaded: LoadedModel, lineage: Lineage, run: Assembly, desk: Desk) -> None:
     stop = run.between.stop
     if stop is not None and not stop.keep:
         discard_result(desk.folder)
         return
     desk.tell(Phase("saving", "Saving"))
     run.between.save("end")
-    write_result(run.training.policy.model, loaded, desk.folder)
+    write_result(run.training.policy.model, loaded, bool(lineage.earlier), desk.folder)
     state = run.training.state
     tell_result(state, desk)
     place, dtype = loaded.device, loaded.dtype

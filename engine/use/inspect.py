@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 from engine.data.folders import files_of
 from engine.job.channel import Desk
 from engine.job.commands import Cancel, Command, Show
-from engine.job.errors import ModelError, StoppedError
+from engine.job.errors import FolderError, JobError, ModelError, StoppedError
 from engine.job.events import Inspected, Phase, Progress, Ready, RowsShown, RowView
 from engine.job.job import Job
 from engine.job.tasks import InspectTask
+from engine.job.words import check_new_tokens
 from engine.library.early import await_early
-from engine.library.models import locate_model
+from engine.library.lineage import lineage_of
 from engine.use.inspection import Inspection
 
 if TYPE_CHECKING:  # it imports torch, which the first look at a file need not wait for
@@ -64,14 +65,16 @@ def inspect_once(job: Job, start: int = 0, count: int = 3) -> tuple[Inspected, t
 def _row_tokens(inspection: Inspection) -> "RowTokens | None":
     """The job's tokenizer at work; None, and a remark, when the model cannot be had."""
     await_early()
-    from engine.models.load import load_tokenizer
+    from engine.models.vocabulary import tokenizer_of
     from engine.use.row_tokens import RowTokens
 
-    section = inspection.job.model
     try:
-        tokenizer = load_tokenizer(locate_model(section.source, section.revision))
+        check_new_tokens(inspection.job.model.new_tokens)
+        tokenizer = tokenizer_of(lineage_of(inspection.job))
         inspection.use(RowTokens(tokenizer, inspection.job))
-    except ModelError as error:
+    except JobError as error:
+        inspection.refusal = str(error)
+    except (ModelError, FolderError) as error:
         inspection.remarks.append(f"The rows are shown without tokens: {error}")
     return inspection.tokens
 

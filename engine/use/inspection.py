@@ -27,7 +27,7 @@ _SHARES = {"p50": 50, "p90": 90, "p95": 95, "p99": 99, "max": 100}
 class Inspection:
     """A draft's data, read. `count` adds what tokens tell; `tokens` is set once there is a tokenizer.
 
-    `head` reads only about so many rows, for a first look; `heard` is told how many were read.
+    `refusal` says why no tokens can be had for this job. `head` reads only about so many rows, for a first look; `heard` is told how many were read.
     Raises EngineError when the draft names no data, or the data cannot be used.
     """
 
@@ -39,6 +39,7 @@ class Inspection:
         self.tokens: RowTokens | None = None
         self.tally = Tally(())
         self.remarks: list[str] = []
+        self.refusal = ""
         _, held = split(self.found.rows, job.rows.validation, job.train.seed)
         self._held = {row.number for row in held}
         self._reasons = {number: why for why, numbers in self.found.skipped.items() for number in numbers}
@@ -85,7 +86,7 @@ class Inspection:
             remarks=(*self.remarks, *known),
             is_complete=is_complete,
             is_first_look=found.is_head,
-            refusal=str(refusal) if refusal else found.unrecognised,
+            refusal=self.refusal or (str(refusal) if refusal else found.unrecognised),
             duplicate_rows=found.duplicate_rows,
             cut_rows=tuple(tally.cut_rows),
             endless_rows=tuple(tally.endless_rows),

@@ -32,9 +32,10 @@ from engine.models.load import LoadedModel, load_model, load_tokenizer
 from engine.models.merging import Merged, built_in, can_be_built_in, cast_parameters, shared_copy
 from engine.models.placement import DTYPES, SMALLEST_FOR_BFLOAT16, choose_device
 from engine.models.template import open_template
+from engine.models.vocabulary import add_tokens
 from engine.use.places import Place, find_place
 
-Bases = dict[tuple[Path, tuple[Path, ...], str, str], LoadedModel]
+Bases = dict[tuple[object, ...], LoadedModel]
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,14 @@ def open_beside(place: Place, device: str = "auto", bases: Bases | None = None) 
     return _opened(base, tuned, place, fingerprint(tuned))
 
 
+def tokenizer_at(place: Place) -> Any:  # Any: see Opened
+    """The tokenizer of a place, its new tokens included."""
+    tokenizer = load_tokenizer(place.base)
+    for tokens in place.tokens:
+        add_tokens(tokenizer, tokens)
+    return tokenizer
+
+
 def own_dtype(folder: Path) -> str:
     """The numbers that a model answers and is exported in unless others are chosen: see the top of this file."""
     info = check_model(folder)
@@ -120,10 +129,10 @@ def _base(place: Place, device: str, numbers: torch.dtype, bases: Bases | None) 
     """The base, loaded once; in float32 where the result shall be in other numbers than the base is stored in."""
     stored = check_model(place.base).dtype
     working = stored if DTYPES.get(stored) == numbers else "float32"
-    key = (place.base, place.beneath, choose_device(device), working)
+    key = (place.base, place.beneath, place.tokens, choose_device(device), working)
     found = bases.get(key) if bases is not None else None
     if found is None:
-        found = with_beneath(load_model(place.base, working, device), place.beneath)
+        found = with_beneath(load_model(place.base, working, device), place.beneath, place.tokens)
         if bases is not None:
             bases[key] = found
     return found
@@ -141,7 +150,7 @@ def _with_learned(
 def _opened(base: LoadedModel, model: Any, place: Place, mark: str, merged: Merged | None = None) -> Opened:
     tokenizer = base.tokenizer
     if place.job is not None:
-        tokenizer = load_tokenizer(place.base)  # its own: the run may have brought a template
+        tokenizer = tokenizer_at(place)  # its own: the run may have brought a template
         _install_template(tokenizer, place.job)
     numbers = str(next(model.parameters()).dtype).removeprefix("torch.")
     loaded = LoadedModel(model.eval(), tokenizer, place.base, numbers, base.device, base.info)

@@ -13,6 +13,7 @@ from engine.job.sections import STARTER
 from engine.library.lineage import lineage_of, result_of
 from engine.library.models import describe, is_hub_id, locate_model
 from engine.library.runs import checkpoints_of, find_run, split_step
+from engine.library.tokenizer_files import added_since
 from engine.models.adapters import ADAPTER_CONFIG
 
 
@@ -21,7 +22,8 @@ class Place:
     """Where the weights lie. `learned` is an adapter's folder, or that of a model trained whole; None: a base.
 
     `beneath` are adapters of earlier runs, which are built into the base before it. `job`, `run` and `step` are
-    there for a run. `source` names the base as the first job does.
+    there for a run. `source` names the base as the first job does. `tokens` are the new tokens that the base gets
+    before each of `beneath`, and last those it gets after them.
     """
 
     title: str
@@ -32,6 +34,7 @@ class Place:
     job: Job | None = None
     run: Path | None = None
     step: int | None = None
+    tokens: tuple[tuple[str, ...], ...] = ((),)
 
 
 def find_place(text: str) -> Place:
@@ -68,8 +71,10 @@ def _model_place(text: str) -> Place:
     if info.kind != "adapter":
         title = "Starter" if text == STARTER else text.rpartition("/")[2] if is_hub_id(text) else folder.name
         return Place(title=title, base=folder, source=text)
-    base = _base_of(folder)
-    return Place(title=folder.name, base=locate_model(base), source=base, learned=folder)
+    source = _base_of(folder)
+    base = locate_model(source)
+    tokens = (added_since(folder, base),)
+    return Place(title=folder.name, base=base, source=source, learned=folder, tokens=tokens)
 
 
 def _base_of(adapter: Path) -> str:
@@ -93,7 +98,8 @@ def _run_place(run: Path, step: int | None) -> Place:
         title = record.name
     else:
         learned, title = result_of(run, step), f"{record.name}, step {step}"
-    return Place(title, origin.folder, origin.source, learned, origin.beneath, job, run, step)
+    base = (origin.folder, origin.source, learned, origin.beneath)
+    return Place(title, *base, job, run, step, origin.tokens)
 
 
 def _last_step(run: Path, fallback: int) -> int:
