@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.data.dataset import RowSet, open_rows, split
+from engine.job.clashes import refuse_clashes
 from engine.job.errors import DataError, JobError
 from engine.job.job import Job, read_job, require_data, resolved_data, with_text
 from engine.library.devices import choose_device, machine
@@ -55,8 +56,9 @@ class Checked:
 
 
 def check_job(job: Job) -> Checked:
-    """Raise an InputError for anything wrong with a job's data, model or device."""
+    """Raise an InputError for anything wrong with a job's choices, data, model or device."""
     require_data(job)
+    refuse_clashes(job)
     check_device(job)
     info = check_model(locate_model(job.model.source, job.model.revision))
     rows = open_rows(job.data, job.method_card.rows, job.method_card.title, job.rows)

@@ -13,6 +13,7 @@ from engine.job.codec import to_plain
 from engine.library.arithmetic import time_words
 from engine.library.devices import machine
 from engine.library.estimate import Estimate, RowStats, estimate
+from engine.library.lineage import as_trained
 
 SAMPLED_ROWS = 500
 TEMPLATE_TOKENS = 4  # what a chat template adds around a message
@@ -21,17 +22,19 @@ TEMPLATE_TOKENS = 4  # what a chat template adds around a message
 def _estimate(options: Namespace, output: Output) -> int:
     job = asked_job(options)
     checked = check_job(job)
-    found = estimate(job, checked.model, row_stats(checked.rows.rows, checked.model.folder), machine())
+    stats = row_stats(checked.rows.rows, checked.model.folder, job.model.new_tokens)
+    found = estimate(as_trained(job), checked.model, stats, machine())
     output.result(to_plain(found))
     _report(found, output)
     return DONE
 
 
-def row_stats(rows: Sequence[Row], model: Path) -> RowStats:
+def row_stats(rows: Sequence[Row], model: Path, new_tokens: Sequence[str] = ()) -> RowStats:
     """Number and lengths of the rows; the lengths are those of 500 of them, evenly taken."""
-    from tokenizers import Tokenizer
+    from tokenizers import AddedToken, Tokenizer
 
     tokenizer = Tokenizer.from_file(str(model / "tokenizer.json"))
+    tokenizer.add_tokens([AddedToken(token, normalized=False) for token in new_tokens])
     sequences = [texts for row in rows[:: max(1, len(rows) // SAMPLED_ROWS)] for texts in _sequences(row)]
     flat = [text for texts in sequences for text in texts]
     counts = iter([len(found.ids) for found in tokenizer.encode_batch(flat, add_special_tokens=False)])

@@ -23,6 +23,7 @@ from engine.library.memory_need import (
 from engine.library.model_folder import ModelInfo
 from engine.library.speed import known_speed, pays_to_pack, token_operations
 from engine.library.trained_count import trained_count, virtual_positions
+from engine.library.word_count import with_new_tokens, words_bytes, words_count, words_written_twice
 
 _HEADROOM = 0.9  # share of the free memory that is used at most
 _ENOUGH_TOKENS = 16_384  # on a processor larger portions gain no speed
@@ -103,7 +104,8 @@ class _Case:
 
     @property
     def trained(self) -> int:
-        return trained_count(self.model, self.job.adapter.settings)
+        adapter = trained_count(self.model, self.job.adapter.settings)
+        return adapter + words_count(self.job, self.model)
 
 
 def estimate(job: Job, model: ModelInfo, rows: RowStats | None, machine: Machine) -> Estimate:
@@ -136,7 +138,7 @@ def _case(job: Job, model: ModelInfo, rows: RowStats | None, machine: Machine) -
     device = choose_device(machine, job.device.kind) or absent
     dtype = job.model.dtype if job.model.dtype != "auto" else auto_dtype(device, model.parameters)
     cores = min(job.device.threads or machine.cores, machine.cores, physical_cores())
-    return _Case(job, model, device, dtype, rows, cores)
+    return _Case(job, with_new_tokens(job, model), device, dtype, rows, cores)
 
 
 def _parts(case: _Case, micro_batch: int) -> tuple[int, int, int, int]:
@@ -154,7 +156,7 @@ def _parts(case: _Case, micro_batch: int) -> tuple[int, int, int, int]:
         weights,
         trained_bytes(case.trained, case.card.can_switch_off),
         int(activations * gaps),
-        logit_bytes(case.model, portion) + engine,
+        logit_bytes(case.model, portion) + engine + words_bytes(case.job, case.model, case.width),
     )
 
 
@@ -205,7 +207,8 @@ def _disk(case: _Case) -> int:
     saving = case.job.saving
     kept = saving.keep + (1 if saving.best and case.job.rows.validation > 0 else 0)
     weights = DTYPE_BYTES["float32"]
-    return case.trained * (kept * (weights + _ADAMW_ON_DISK) + weights)
+    twice = words_written_twice(case.job, case.model) * weights * (kept + 1)
+    return case.trained * (kept * (weights + _ADAMW_ON_DISK) + weights) + twice
 
 
 def _arithmetic(case: _Case, parts: tuple[int, int, int, int], micro_batch: int) -> str:

@@ -51,6 +51,11 @@ def lineage(source: str, revision: str | None = None) -> Lineage:
     return _lineage(source, revision, None, _LONGEST)
 
 
+def as_trained(job: Job) -> Job:
+    """The job with the new tokens that it teaches, also where it goes on with an earlier run's."""
+    return replace(job, model=replace(job.model, new_tokens=lineage_of(job).learning))
+
+
 def named_run(source: str) -> tuple[Path, int | None] | None:
     """The run's folder and step that a model's name means; None when it means a plain model."""
     name, step = split_step(source)

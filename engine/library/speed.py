@@ -8,6 +8,7 @@ from engine.job.job import Job
 from engine.library.folders import cache_folder
 from engine.library.memory_need import layer_linears
 from engine.library.model_folder import ModelInfo
+from engine.library.word_count import words_count
 
 # Rough speeds for a device that has not trained yet, in floating-point operations a second. On a processor: per
 # core that computes on its own (measured: 27e9 with two million weights in float32, 42e9 with 26 million in bfloat16).
@@ -31,14 +32,15 @@ def token_operations(job: Job, model: ModelInfo) -> float:
     """Floating-point operations that one token of a row costs.
 
     A multiplication with a weight is two operations. Forward once, and backward once to the inputs; once more
-    for the gradient of the weights themselves where they are trained; forward again where activations are
+    for the gradient of the weights themselves where they are trained (the head's for new words); forward again where activations are
     recomputed; and forward once for a reference. KTO looks at a second answer of each row, without learning it.
     """
     matrices = sum(linear.inputs * linear.outputs for linear in layer_linears(model))
     weights = model.layers * matrices + model.vocab * model.hidden
     passes = 2 + (job.adapter.kind == "full") + job.train.checkpointing + job.method_card.needs_reference
     passes += 2 * (job.method.kind == "kto")
-    return 2.0 * weights * passes
+    of_head = model.vocab * model.hidden if words_count(job, model) else 0
+    return 2.0 * (weights * passes + of_head)
 
 
 def pays_to_pack(asked: str, device: str) -> bool:

@@ -228,7 +228,7 @@ def _with_empty_adapter(model: Any, config: PeftConfig, folder: Path) -> PeftMod
             tuned = get_peft_model(model, fresh)
         settle(tuned)
         return tuned
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, IndexError) as error:  # an index: tokens that the model lacks
         title = f"The adapter in {folder} does not go with {type(model).__name__}: {str(error)[:200]}"
         raise ModelError(title, _made_for(config.base_model_name_or_path)) from None
 

@@ -9,7 +9,7 @@ from engine.library.lineage import Lineage
 from engine.models.adapters import load_adapter
 from engine.models.load import LoadedModel, load_model
 from engine.models.merging import built_in
-from engine.models.vocabulary import extended, tokenizer_of
+from engine.models.vocabulary import extended, tokenizer_with
 
 
 def load_beginning(
@@ -47,5 +47,5 @@ def with_beneath(
 
 def reads_alike(one: LoadedModel, other: Lineage) -> bool:
     """Whether the tokenizer of another model gives the same ids."""
-    theirs: dict[str, int] = tokenizer_of(other).get_vocab()
+    theirs: dict[str, int] = tokenizer_with(other.folder, other.tokens).get_vocab()
     return theirs == one.tokenizer.get_vocab()

@@ -170,7 +170,7 @@ def _learned(wrapper: Any) -> Tensor:
         return copied.detach().float()
     adapter = wrapper.token_adapter
     rows = torch.tensor(adapter.token_indices[_NAME], device=adapter.base_layer.weight.device)
-    delta = adapter.trainable_tokens_delta[_NAME]
+    delta: Any = adapter.trainable_tokens_delta[_NAME]
     return adapter.base_layer.weight.detach().float().index_copy(0, rows, delta.detach().float())
 
 

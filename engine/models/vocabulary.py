@@ -2,21 +2,23 @@
 
 import dataclasses
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
 from tokenizers import AddedToken
 
 from engine.job.errors import JobError
-from engine.library.lineage import Lineage
 from engine.models.load import LoadedModel, load_tokenizer, quiet
 
 
-def tokenizer_of(lineage: Lineage) -> Any:  # Any: transformers' tokenizers share no typed base
-    """The tokenizer of a lineage, with all its new tokens; raises as `load_tokenizer` and `add_tokens` do."""
-    tokenizer = load_tokenizer(lineage.folder)
-    for tokens in lineage.tokens:
-        add_tokens(tokenizer, tokens)
+def tokenizer_with(
+    folder: Path, tokens: Sequence[Sequence[str]]
+) -> Any:  # Any: transformers' tokenizers share no typed base
+    """A model folder's tokenizer with new tokens, added in that order; raises as `load_tokenizer` and `add_tokens` do."""
+    tokenizer = load_tokenizer(folder)
+    for fresh in tokens:
+        add_tokens(tokenizer, fresh)
     return tokenizer
 
 

@@ -1,6 +1,7 @@
 """The model card that goes with an export: base, licence, data by name, method and settings. Nothing is guessed."""
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from engine.job.cards import find_card
@@ -51,6 +52,7 @@ def card_text(place: Place, *, base: ModelInfo, kind: str, precision: str, loadi
         f"| Licence of the base model | {licence} |",
         f"| Data | {_data_names(job)} |",
         f"| Method | {job.method_card.title} |",
+        *([f"| New tokens | {_plain(_in_code(tokens))} |"] if (tokens := new_tokens(place)) else []),
         "",
         "## Use",
         "",
@@ -70,6 +72,15 @@ def base_name(place: Place) -> str:
     if place.source == STARTER:
         return "Tunewright's starter model"
     return place.source if is_hub_id(place.source) else Path(place.source).name
+
+
+def new_tokens(place: Place) -> tuple[str, ...]:
+    """The tokens that the base did not have."""
+    return tuple(token for added in place.tokens for token in added)
+
+
+def _in_code(tokens: Sequence[str]) -> str:
+    return ", ".join(f"`{token}`" for token in tokens)
 
 
 def _header(place: Place, licence: str, kind: str) -> list[str]:

@@ -32,12 +32,13 @@ MERGED_CODE = """from transformers import AutoModelForCausalLM, AutoTokenizer
 
 model = AutoModelForCausalLM.from_pretrained("this-folder")
 tokenizer = AutoTokenizer.from_pretrained("this-folder")"""
-ADAPTER_CODE = """from peft import PeftModel
+PUT_ON = 'model = PeftModel.from_pretrained(base, "this-folder")\n'
+RESIZE = "base.resize_token_embeddings(ROWS, mean_resizing=False)  # room for the new tokens\n"
+ADAPTER_CODE = f"""from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 base = AutoModelForCausalLM.from_pretrained("the-base-model", dtype="DTYPE")
-model = PeftModel.from_pretrained(base, "this-folder")
-model.generation_config = GenerationConfig.from_pretrained("this-folder")  # where an answer ends
+{PUT_ON}model.generation_config = GenerationConfig.from_pretrained("this-folder")  # where an answer ends
 tokenizer = AutoTokenizer.from_pretrained("this-folder")"""
 OWN_CODE = """# PEFT has no such adapter. Tunewright opens this folder beside its base model; in a terminal:
 # tunewright compare this-folder --prompt "Hello"
@@ -125,8 +126,9 @@ def export_adapter(work: Work) -> Written:
     shutil.copyfile(learned / ADAPTER_WEIGHTS, work.part / ADAPTER_WEIGHTS)
     tuned.tokenizer.save_pretrained(work.part)
     generation_settings(tuned.model, tuned.tokenizer, tuned.end_ids).save_pretrained(work.part)
-    code = OWN_CODE if is_own(learned) else ADAPTER_CODE
-    work.write_card("adapter", "as trained", code.replace("DTYPE", tuned.loaded.dtype))
+    rows = _rows_to_add(work, tuned)
+    code = OWN_CODE if is_own(learned) else _adapter_code(tuned.loaded.dtype, rows)
+    work.write_card("adapter", "as trained", code)
     words = f"Adapter {tuned.fingerprint}; it needs its base model beside it."
     expected = Expected(
         same,
@@ -147,8 +149,20 @@ def export_adapter(work: Work) -> Written:
         base=str(work.place.base),
         dtype=tuned.loaded.dtype,
         device=tuned.loaded.device,
+        rows=rows,
     )
     return Written(export, expected, tuned.fingerprint)
+
+
+def _rows_to_add(work: Work, tuned: Opened) -> int:
+    """How many tokens the base must be given room for before the adapter fits it; 0 where it has it."""
+    rows = int(tuned.model.config.get_text_config().vocab_size)
+    return rows if rows > work.base.vocab else 0
+
+
+def _adapter_code(dtype: str, rows: int) -> str:
+    code = ADAPTER_CODE.replace("DTYPE", dtype)
+    return code.replace(PUT_ON, RESIZE.replace("ROWS", str(rows)) + PUT_ON) if rows else code
 
 
 def _precision(task: ExportTask, card: ExportCard) -> str:

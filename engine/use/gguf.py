@@ -15,6 +15,7 @@ from transformers import AutoConfig
 from engine.job.errors import ModelError
 from engine.library.naming import slug
 from engine.models.fingerprint import fingerprint
+from engine.models.vocabulary import tokenizer_with
 from engine.use.card import base_name
 from engine.use.gguf_model import (
     ARCHITECTURES,
@@ -25,7 +26,7 @@ from engine.use.gguf_model import (
 )
 from engine.use.gguf_tokenizer import READABLE, add_tokenizer, check_tokenizer, splitter
 from engine.use.making import Work, Written
-from engine.use.open import Opened, open_place, own_dtype, tokenizer_at
+from engine.use.open import Opened, open_place, own_dtype
 from engine.use.receipt import Expected
 from engine.use.stranger import Export
 from engine.use.trial import Trial
@@ -137,7 +138,7 @@ def _numbers(name: str, tensor: torch.Tensor, kind: Kind) -> "np.ndarray[Any, np
 
 def export_gguf(work: Work) -> Written:
     """One GGUF file and its card, from the adapter merged in float32; tried by transformers' own reader."""
-    tokenizer = tokenizer_at(work.place)
+    tokenizer = tokenizer_with(work.place.base, work.place.tokens)
     check_gguf(AutoConfig.from_pretrained(work.place.base, local_files_only=True), tokenizer)
     work.phase("model", "Loading the model")
     tuned = open_place(work.place, dtype="float32", bases=work.bases)

@@ -65,13 +65,13 @@ def inspect_once(job: Job, start: int = 0, count: int = 3) -> tuple[Inspected, t
 def _row_tokens(inspection: Inspection) -> "RowTokens | None":
     """The job's tokenizer at work; None, and a remark, when the model cannot be had."""
     await_early()
-    from engine.models.vocabulary import tokenizer_of
+    from engine.models.vocabulary import tokenizer_with
     from engine.use.row_tokens import RowTokens
 
     try:
         check_new_tokens(inspection.job.model.new_tokens)
-        tokenizer = tokenizer_of(lineage_of(inspection.job))
-        inspection.use(RowTokens(tokenizer, inspection.job))
+        found = lineage_of(inspection.job)
+        inspection.use(RowTokens(tokenizer_with(found.folder, found.tokens), inspection.job))
     except JobError as error:
         inspection.refusal = str(error)
     except (ModelError, FolderError) as error:

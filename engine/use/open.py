@@ -28,11 +28,11 @@ from engine.models.adapters import ADAPTER_CONFIG, load_adapter
 from engine.models.beginning import with_beneath
 from engine.models.fingerprint import fingerprint
 from engine.models.generate import answer_ends
-from engine.models.load import LoadedModel, load_model, load_tokenizer
+from engine.models.load import LoadedModel, load_model
 from engine.models.merging import Merged, built_in, can_be_built_in, cast_parameters, shared_copy
 from engine.models.placement import DTYPES, SMALLEST_FOR_BFLOAT16, choose_device
 from engine.models.template import open_template
-from engine.models.vocabulary import add_tokens
+from engine.models.vocabulary import tokenizer_with
 from engine.use.places import Place, find_place
 
 Bases = dict[tuple[object, ...], LoadedModel]
@@ -105,14 +105,6 @@ def open_beside(place: Place, device: str = "auto", bases: Bases | None = None) 
     return _opened(base, tuned, place, fingerprint(tuned))
 
 
-def tokenizer_at(place: Place) -> Any:  # Any: see Opened
-    """The tokenizer of a place, its new tokens included."""
-    tokenizer = load_tokenizer(place.base)
-    for tokens in place.tokens:
-        add_tokens(tokenizer, tokens)
-    return tokenizer
-
-
 def own_dtype(folder: Path) -> str:
     """The numbers that a model answers and is exported in unless others are chosen: see the top of this file."""
     info = check_model(folder)
@@ -150,7 +142,7 @@ def _with_learned(
 def _opened(base: LoadedModel, model: Any, place: Place, mark: str, merged: Merged | None = None) -> Opened:
     tokenizer = base.tokenizer
     if place.job is not None:
-        tokenizer = tokenizer_at(place)  # its own: the run may have brought a template
+        tokenizer = tokenizer_with(place.base, place.tokens)  # its own: the run may have brought a template
         _install_template(tokenizer, place.job)
     numbers = str(next(model.parameters()).dtype).removeprefix("torch.")
     loaded = LoadedModel(model.eval(), tokenizer, place.base, numbers, base.device, base.info)

@@ -5,7 +5,7 @@ A script of its own for a process of its own: nothing of Tunewright is imported 
     python -P reopen.py REQUEST.json REPLY.json LOGITS.safetensors
 
 REQUEST: folder, gguf_file ("" for none), config (for a GGUF, the folder of the original's config.json), base (""
-or where the adapter's base is, to load in dtype), prompts (a text to continue, or messages), ids (the prompts as
+or where the adapter's base is, to load in dtype), rows (of word vectors that the base gets first; 0: as it is), prompts (a text to continue, or messages), ids (the prompts as
 tokens; empty: by the export's tokenizer), max_new_tokens, end_ids (empty: as the export says), device, threads.
 REPLY: parameters, eos, has_template, and for each prompt its prompt_ids and answer_ids. LOGITS: for each prompt the
 logits `(V,)` of the answer's first token.
@@ -56,6 +56,8 @@ def _model(request: dict[str, Any]) -> Any:
         base = AutoModelForCausalLM.from_pretrained(
             request["base"], dtype=request["dtype"], local_files_only=True
         )
+        if request["rows"]:
+            base.resize_token_embeddings(request["rows"], mean_resizing=False)
         model: Any = PeftModel.from_pretrained(base, folder)
         model.generation_config = GenerationConfig.from_pretrained(folder, local_files_only=True)
         return model

@@ -39,7 +39,7 @@ class Export:
 
     `config` is the folder of the original's config.json, for what transformers' reader passes over in a GGUF.
     `dtype` is what an adapter's base is loaded in; `end_ids` are given where the export itself has no place for
-    them. `gives_ids`: transformers does not know how this file splits text, so the prompts are given as tokens.
+    them. `rows`: how many tokens an adapter's base must be given room for, 0 where it has it. `gives_ids`: transformers does not know how this file splits text, so the prompts are given as tokens.
     """
 
     folder: Path
@@ -50,6 +50,7 @@ class Export:
     dtype: str = ""
     device: str = "cpu"
     gives_ids: bool = False
+    rows: int = 0
 
 
 def reopened(
@@ -87,6 +88,7 @@ def _request(export: Export, trial: Trial, tokenizer: Any, max_new_tokens: int) 
         "folder": str(export.folder),
         "base": export.base,
         "dtype": export.dtype,
+        "rows": export.rows,
         "gguf_file": export.gguf_file,
         "config": export.config,
         "end_ids": list(export.end_ids),

@@ -5,8 +5,11 @@ from pathlib import Path
 from PySide6.QtWidgets import QFileDialog, QScrollArea, QVBoxLayout, QWidget
 
 from engine.job.adapters import ADAPTERS
+from engine.job.cards import AdapterCard
+from engine.job.clashes import adapter_problem
 from engine.job.errors import EngineError
-from engine.job.job import with_kind
+from engine.job.job import Job, with_kind
+from engine.job.words import learns_all_words
 from engine.library.compression import quantization_problem
 from gui.language import QT_TRANSLATE_NOOP
 from gui.pages.method_advanced import AdvancedCard
@@ -114,14 +117,23 @@ class MethodPage(Page):
         self.strip.fill(costs)
 
     def _blocked(self, full: Costs | None) -> dict[str, str]:
-        blocked = {}
-        if self.state.draft.job.model.quantization != "none":
-            words = self.tr("Not with compressed weights.")
-            blocked = {kind: words for kind, card in ADAPTERS.items() if not card.can_quantize}
+        job = self.state.draft.job
+        problems = {kind: self._problem(job, card) for kind, card in ADAPTERS.items()}
+        blocked = {kind: words for kind, words in problems.items() if words}
         if full is not None and not full.estimate.fits:
             need, free = size_words(full.estimate.total), size_words(full.estimate.free)
             blocked["full"] = self.tr("Needs {need}, {free} free.").format(need=need, free=free)
         return blocked
+
+    def _problem(self, job: Job, card: AdapterCard) -> str:
+        """Why a card does not go with the draft, in a few words."""
+        if not adapter_problem(job, card)[0]:
+            return ""
+        if job.model.quantization != "none" and not card.can_quantize:
+            return self.tr("Not with compressed weights.")
+        if learns_all_words(job):
+            return self.tr("Leaves the model's words alone.")
+        return self.tr("Cannot learn new tokens.")
 
     def _refusal(self, key: str, value: object) -> str:
         """Why this computer cannot do what a field asks for."""

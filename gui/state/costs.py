@@ -7,6 +7,7 @@ from engine.job.events import Inspected
 from engine.job.job import Job
 from engine.library.devices import Machine
 from engine.library.estimate import Estimate, RowStats, estimate
+from engine.library.lineage import as_trained
 from engine.library.models import ModelInfo, describe, locate_model
 
 
@@ -28,7 +29,8 @@ def costs_of(
 ) -> Costs | None:
     """The costs of a draft, or of the draft with another model; None when the model cannot be used."""
     try:
-        model = model or describe(locate_model(job.model.source, job.model.revision))
+        if model is None:
+            model, job = describe(locate_model(job.model.source, job.model.revision)), as_trained(job)
         return Costs(estimate(job, model, rows, machine), model)
     except EngineError:
         return None

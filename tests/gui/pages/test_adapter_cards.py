@@ -3,6 +3,7 @@ import pytest
 from engine.job.adapters import ADAPTERS
 from engine.job.job import with_kind
 from engine.library import compression
+from gui.state.costs import costs_of
 from tests.gui.waiting import rest
 from tests.gui.windows import opened, quick_job, still_state
 
@@ -66,3 +67,42 @@ def test_compressed_weights_are_refused_with_the_reason_where_they_cannot_be_use
     page.advanced.toggle()
     page.advanced._change("model.quantization", "nf4")
     assert page.state.draft.job.model.quantization == "none"
+
+
+def blocked(page):
+    return {kind for kind in ADAPTERS if page.adapters.group.choice(kind).blocked_reason}
+
+
+def test_cards_that_cannot_learn_new_tokens_say_so(page):
+    before = blocked(page)
+    page.advanced.toggle()
+    page.advanced._change("model.new_tokens", ("<tool>",))
+    rest()
+    cannot = {kind for kind, card in ADAPTERS.items() if not card.can_add_tokens}
+    assert blocked(page) == before | cannot
+    assert page.adapters.group.choice("prefix").blocked_reason == "Cannot learn new tokens."
+
+
+def test_cards_that_leave_words_alone_say_so(page):
+    before = blocked(page)
+    page.state.draft.set_kind("method", "pretrain")
+    page.state.draft.set_value("method.embeddings", True)
+    rest()
+    assert blocked(page) - before == {"bottleneck", "prefix", "prompt", "p-tuning"}
+
+
+def test_the_form_asks_for_new_tokens_and_in_pretraining_for_word_vectors(page):
+    page.advanced.toggle()
+    assert {"model.new_tokens"} <= set(page.advanced.form.groups()["Text"])
+    page.state.draft.set_kind("method", "pretrain")
+    rest()
+    assert page.advanced.form.groups()["Method"] == ["method.embeddings", "method.embedding_rate"]
+
+
+def test_the_estimate_follows_what_words_learn(page):
+    def trained():
+        return costs_of(page.state.draft.job, page.state.machine.now).estimate.parameters_trained
+
+    before, width = trained(), 192  # the starter's, whose one matrix reads and writes
+    page.state.draft.set_value("model.new_tokens", ("<tool>", "</tool>"))
+    assert trained() == before + 2 * width
