@@ -89,6 +89,13 @@ def words_state(model: PeftModel) -> dict[str, Tensor]:
     return found
 
 
+def written_twice(model: torch.nn.Module) -> int:
+    """How many numbers an adapter's file holds a second time: a matrix that reads and writes stands in it as two."""
+    state = list(words_state(model).values()) if isinstance(model, PeftModel) else []
+    places = {weight.data_ptr() for weight in state}
+    return sum(weight.numel() for weight in state) // len(state) * (len(state) - len(places)) if state else 0
+
+
 def words_off(model: PeftModel, is_off: bool) -> None:
     """Have the model use its own word vectors, or the learned ones again."""
     for wrapper in _wrappers(model, AuxiliaryTrainingWrapper):

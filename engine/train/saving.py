@@ -11,6 +11,7 @@ from engine.job.channel import Desk
 from engine.job.events import Saved
 from engine.job.sections import SavingSection
 from engine.models.adapters import restore_training, save_adapter, trained_parameters, training_state
+from engine.models.embeddings import written_twice
 from engine.train import checkpoints
 from engine.train.memory import RowsAtATime
 from engine.train.optimizer import Optimizer
@@ -89,7 +90,7 @@ class Keeper:
     def expected_bytes(self) -> int:
         """About the size of the next checkpoint: weights and two moments in float32."""
         trained = sum(weight.numel() for weight in trained_parameters(self._model).values())
-        return trained * 12
+        return trained * 12 + 4 * written_twice(self._model)
 
     def _write_weights(self, folder: Path) -> None:
         save_adapter(self._model, folder)

@@ -67,15 +67,17 @@ def test_words_take_memory_for_themselves_and_for_moments(tied):
     all_words = estimate(job_on(tied.folder, words=True), tied, None, MACHINE)
     matrix = 400 * 32
     assert all_words.adapter - plain.adapter == 16 * matrix  # weight, gradient and two means in float32
-    assert all_words.working - plain.working == 4 * matrix
+    assert all_words.working - plain.working == 12 * matrix
     few = estimate(job_on(tied.folder, tokens=("<a>",)), tied, None, MACHINE)
     assert few.adapter - plain.adapter == 16 * 32
     assert few.working - plain.working == 2 * 4 * matrix
 
 
-def test_narrow_numbers_need_a_narrow_head_and_its_gradient_as_well(tied):
+def test_what_passes_follows_the_numbers_and_the_matrices(tied):
     job = job_on(tied.folder, words=True)
-    assert words_bytes(job, tied, 2) == 400 * 32 * (4 + 2 + 2)
+    assert words_bytes(job, tied, 2) == 400 * 32 * 8
+    assert words_bytes(job, replace(tied, tied=False), 2) == 400 * 32 * 6
+    assert words_bytes(job, replace(tied, tied=False), 4) == 400 * 32 * 4
     assert words_bytes(job_on(tied.folder, tokens=("<a>",)), tied, 2) == 400 * 32 * (2 + 2)
     assert words_bytes(job_on(tied.folder), tied, 2) == 0
     assert words_bytes(job_on(tied.folder, "full", words=True), tied, 2) == 0

@@ -19,7 +19,7 @@ from engine.models.adapters import (
     trained_parameters,
     training_state,
 )
-from engine.models.embeddings import learn_words, word_names
+from engine.models.embeddings import learn_words, word_names, written_twice
 from engine.models.generate import encode_prompt, generate
 from tests.models.every_adapter import CASES, IDS, adapted, logits, moved
 from tests.models.tiny_models import tiny_model, tiny_tokenizer
@@ -235,6 +235,17 @@ def test_tokens_that_the_base_lacks_are_refused_in_words(tmp_path):
     save_adapter(model, tmp_path)
     with pytest.raises(ModelError, match="does not go with"):
         load_adapter(base(False, vocab_size=390), tmp_path)
+
+
+@both
+def test_a_matrix_that_reads_and_writes_is_counted_as_it_is_written(tied, tmp_path):
+    model = taught("lora", True, base(tied))
+    save_adapter(model, tmp_path)
+    stored = sum(weight.numel() for weight in load_file(tmp_path / "adapter_model.safetensors").values())
+    learning = sum(weight.numel() for weight in trained_parameters(model).values())
+    assert stored == learning + written_twice(model)
+    assert written_twice(model) == (400 * 32 if tied else 0)
+    assert written_twice(taught("lora", False, base(tied))) == written_twice(adapted("full", base(tied))) == 0
 
 
 def test_every_case_that_can_carry_words_is_tested():

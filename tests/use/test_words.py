@@ -14,6 +14,7 @@ from engine.job.errors import JobError
 from engine.job.events import Check
 from engine.job.job import read_job, with_kind, with_value
 from engine.job.tasks import ExportTask
+from engine.library.lineage import as_trained as as_trained_of
 from engine.library.lineage import lineage, lineage_of
 from engine.library.runs import create_run
 from engine.models.adapters import load_adapter
@@ -60,6 +61,11 @@ def as_trained(run):
     """The run's model with its adapter beside the base, logits over old and new tokens."""
     lineage_ = lineage_of(read_job(run / JOB_FILE))
     return logits(load_adapter(load_beginning(lineage_, "float32", "cpu").model, run / "adapter"), SEEN)
+
+
+def as_trained_job(run):
+    """The tokens that an estimate counts."""
+    return as_trained_of(read_job(run / JOB_FILE)).model.new_tokens
 
 
 CASES = [
@@ -185,6 +191,7 @@ def test_the_same_adapter_learns_on_with_the_same_tokens(tmp_path):
         logits(open_model(str(second), "cpu").model, SEEN), as_trained(second), atol=2e-5, rtol=1e-4
     )
     exported(second, tmp_path, format="adapter")
+    assert as_trained_job(second) == ("<tool>", "</tool>")
 
 
 @both
