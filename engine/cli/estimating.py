@@ -9,7 +9,10 @@ from engine.cli.output import Output
 from engine.cli.progress import size
 from engine.cli.verb import DONE, Verb
 from engine.data.rows import Conversation, Feedback, Message, Preference, Row, Text
+from engine.job.adapters import ADAPTERS
 from engine.job.codec import to_plain
+from engine.job.job import Job
+from engine.job.rates import usual_rate
 from engine.library.arithmetic import time_words
 from engine.library.devices import machine
 from engine.library.estimate import Estimate, RowStats, estimate
@@ -25,7 +28,7 @@ def _estimate(options: Namespace, output: Output) -> int:
     stats = row_stats(checked.rows.rows, checked.model.folder, job.model.new_tokens)
     found = estimate(as_trained(job), checked.model, stats, machine())
     output.result(to_plain(found))
-    _report(found, output)
+    _report(found, job, output)
     return DONE
 
 
@@ -59,7 +62,7 @@ def _contents(messages: Sequence[Message]) -> tuple[str, ...]:
     return tuple(message.content for message in messages)
 
 
-def _report(found: Estimate, output: Output) -> None:
+def _report(found: Estimate, job: Job, output: Output) -> None:
     time = (
         "unknown" if found.seconds is None else " to ".join(time_words(seconds) for seconds in found.seconds)
     )
@@ -73,11 +76,18 @@ def _report(found: Estimate, output: Output) -> None:
         ("Rows at a time", found.micro_batch),
         ("Numbers that learn", f"{found.parameters_trained:,}"),
         ("Corrections", found.updates),
+        ("Learning rate", _rate_words(job)),
         ("Time", time),
         ("Disk", size(found.disk)),
         ("Reckoning", found.arithmetic),
     ]
     output.facts(facts)
+
+
+def _rate_words(job: Job) -> str:
+    rate, own = job.train.learning_rate, usual_rate(job.adapter.kind, job.adapter.settings)
+    title = ADAPTERS[job.adapter.kind].title
+    return f"{rate:g}, as is usual for {title}" if rate == own else f"{rate:g} (usual for {title}: {own:g})"
 
 
 ESTIMATE = Verb("estimate", "Tell what a job would need: memory, time, disk.", add_job_options, _estimate)

@@ -158,7 +158,7 @@ _BESIDE = (
         can_recompute=False,
         can_quantize=False,
         starts_at_base=False,
-        learning_rate=1e-2,
+        learning_rate=3e-2,
     ),
     AdapterCard(
         kind="prompt",
@@ -175,7 +175,7 @@ _BESIDE = (
         can_gguf=False,
         starts_at_base=False,
         expert=True,
-        learning_rate=1e-2,
+        learning_rate=3e-2,
     ),
     AdapterCard(
         kind="p-tuning",

@@ -12,6 +12,7 @@ from engine.job.adapters import ADAPTERS, MOE
 from engine.job.cards import MethodCard, find_card
 from engine.job.errors import FolderError, JobError
 from engine.job.methods import METHODS
+from engine.job.rates import usual_rate
 from engine.job.sections import (
     DataSource,
     DeviceSection,
@@ -83,7 +84,8 @@ class Job:
 def job_from_values(values: Mapping[str, object], folder: Path | None = None) -> Job:
     """A job from plain values (a parsed TOML). Relative data and model paths are taken from `folder`.
 
-    Raises JobError naming the first unknown or wrong field by its dotted name.
+    Where no learning rate is named, the adapter's own is taken. Raises JobError naming the first unknown or
+    wrong field by its dotted name.
     """
     if values.get("schema", SCHEMA) != SCHEMA:
         advice = f"This version reads schema {SCHEMA}; update Tunewright."
@@ -93,7 +95,9 @@ def job_from_values(values: Mapping[str, object], folder: Path | None = None) ->
         if name == "schema":
             continue
         parts[name] = _read_part(name, value, folder)
-    return Job(**parts)
+    job, train = Job(**parts), values.get("train", {})
+    is_named = isinstance(train, Mapping) and "learning_rate" in train
+    return job if is_named else _with_rate(job)
 
 
 def job_values(job: Job) -> dict[str, object]:
@@ -171,14 +175,17 @@ def with_text(job: Job, assignment: str) -> Job:
 
 
 def with_value(job: Job, dotted: str, value: object) -> Job:
-    """The job with the checked value of one field replaced ("train.epochs", "method.beta")."""
+    """The job with the checked value of one field replaced ("train.epochs", "method.beta").
+
+    A learning rate that was the adapter's own follows its settings.
+    """
     section, _, name = dotted.partition(".")
     current = getattr(job, section)
     if isinstance(current, Choice):
         changed: Any = Choice(current.kind, dataclasses.replace(current.settings, **{name: value}))
     else:
         changed = dataclasses.replace(current, **{name: value})
-    return dataclasses.replace(job, **{section: changed})
+    return _following(job, dataclasses.replace(job, **{section: changed}))
 
 
 def with_kind(job: Job, section: str, kind: str) -> Job:
@@ -194,10 +201,20 @@ def with_kind(job: Job, section: str, kind: str) -> Job:
     tested = {f.name: f.default for f in setting_fields(type(old.settings))}
     changed = {name for name, value in tested.items() if getattr(old.settings, name) != value}
     kept = {name: value for name, value in section_values(old.settings).items() if name in changed & fresh}
-    choices: dict[str, Any] = {section: choose(registry, kind, section, kept)}
-    if section == "adapter" and job.train.learning_rate == registry[old.kind].learning_rate:
-        choices["train"] = dataclasses.replace(job.train, learning_rate=card.learning_rate)
-    return dataclasses.replace(job, **choices)
+    changes: dict[str, Any] = {section: choose(registry, kind, section, kept)}
+    return _following(job, dataclasses.replace(job, **changes))
+
+
+def _following(before: Job, after: Job) -> Job:
+    """`after`, whose learning rate becomes its adapter's own where it was that of the adapter `before`."""
+    was_own = before.train.learning_rate == usual_rate(before.adapter.kind, before.adapter.settings)
+    is_same = after.train is before.train and after.adapter is not before.adapter
+    return _with_rate(after) if was_own and is_same else after
+
+
+def _with_rate(job: Job) -> Job:
+    rate = usual_rate(job.adapter.kind, job.adapter.settings)
+    return dataclasses.replace(job, train=dataclasses.replace(job.train, learning_rate=rate))
 
 
 def require_data(job: Job) -> None:

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from engine.job.adapters import ADAPTERS
 from engine.job.errors import JobError
 from engine.job.job import CARD_SECTIONS, Job, with_value
+from engine.job.rates import usual_rate
 from engine.job.sections import (
     DeviceSection,
     ModelSection,
@@ -175,4 +175,4 @@ def values_of(job: Job) -> dict[str, object]:
 def defaults_of(job: Job) -> dict[str, object]:
     """The tested value of every field of the form; how strongly depends on the part that changes."""
     values = {key: field.default for key, field in form_fields(job)}
-    return values | {"train.learning_rate": ADAPTERS[job.adapter.kind].learning_rate}
+    return values | {"train.learning_rate": usual_rate(job.adapter.kind, job.adapter.settings)}

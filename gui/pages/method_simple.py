@@ -4,10 +4,13 @@ import dataclasses
 
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
+from engine.job.adapters import ADAPTERS
 from engine.job.job import Job
+from engine.job.rates import usual_rate
 from gui.state.app_state import AppState
 from gui.state.costs import Costs, costs_of
-from gui.state.words import span_words
+from gui.state.words import rate_words, span_words
+from gui.widgets.buttons import Button
 from gui.widgets.card import Card
 from gui.widgets.labels import Label, Line, TermLabel
 from gui.widgets.segmented import Segmented
@@ -16,6 +19,7 @@ from gui.widgets.slider import ValueSlider
 EPOCHS = {"quick": 1.0, "standard": 3.0, "thorough": 6.0}
 OWN = "own"
 LONGEST = 32768
+_GENTLER, _STRONGER = 100, 50  # how far the slider goes to either side of the adapter's own learning rate
 
 
 class SimpleCard(Card):
@@ -39,7 +43,9 @@ class SimpleCard(Card):
             logarithmic=True,
         )
         self.rate.changed.connect(lambda value: state.draft.set_value("train.learning_rate", float(value)))
-        self._add_row(self.tr("How strongly"), self.tr("learning rate"), self.rate)
+        self.usual = Button("", "link", compact=True)
+        self.usual.clicked.connect(self._choose_usual)
+        self._add_row(self.tr("How strongly"), self.tr("learning rate"), self.rate, self.usual)
         self.body.addWidget(Line())
         self.tokens = ValueSlider(
             16,
@@ -56,7 +62,7 @@ class SimpleCard(Card):
 
     def fill(self, job: Job, costs: Costs | None) -> None:
         """Follow the draft."""
-        self.rate.set_value(job.train.learning_rate)
+        self._fill_rate(job)
         context = costs.model.context if costs is not None else None
         self.tokens.set_range(16, min(LONGEST, max(64, context or 2048)))
         self.tokens.set_value(job.rows.max_tokens)
@@ -65,6 +71,23 @@ class SimpleCard(Card):
         over = sum(length > job.rows.max_tokens for length in lengths)
         self.cut.setText(self.tr("{n} rows are cut").format(n=over) if over else "")
         self._fill_length(job)
+
+    def _fill_rate(self, job: Job) -> None:
+        """The adapter's own rate stands near the middle of the slider, whatever its size."""
+        rate, own = job.train.learning_rate, usual_rate(job.adapter.kind, job.adapter.settings)
+        self.rate.set_range(min(rate, own / _GENTLER), max(rate, min(1.0, own * _STRONGER)))
+        self.rate.set_value(rate)
+        title = ADAPTERS[job.adapter.kind].title
+        self.usual.setEnabled(rate != own)
+        words = (
+            self.tr("as is usual for {adapter}") if rate == own else self.tr("usual for {adapter}: {rate}")
+        )
+        self.usual.set_label(words.format(adapter=title, rate=rate_words(own)))
+
+    def _choose_usual(self) -> None:
+        job = self._state.draft.job
+        own = usual_rate(job.adapter.kind, job.adapter.settings)
+        self._state.draft.set_value("train.learning_rate", own)
 
     def _fill_length(self, job: Job) -> None:
         machine, rows = self._state.machine.now, self._state.inspection.stats

@@ -83,6 +83,12 @@ def test_an_estimate_counts_updates_from_the_rows(call, job_file):
     assert "it fits" in call("estimate", job_file).out
 
 
+def test_an_estimate_tells_whether_the_learning_rate_is_the_usual_one(call, job_file):
+    own = ("--set", "adapter.kind=prefix", "--set", "train.learning_rate=0.03")
+    assert "0.03, as is usual for Prefix" in call("estimate", job_file, *own).out
+    assert "0.001 (usual for LoRA: 0.0002)" in call("estimate", job_file).out
+
+
 @pytest.mark.parametrize(
     "verb", [("export", "polite", "--out", "x"), ("compare", "polite", "--prompt", "Hi")]
 )

@@ -4,6 +4,7 @@ from engine.job.adapters import ADAPTERS
 from engine.job.job import with_kind
 from engine.library import compression
 from gui.state.costs import costs_of
+from gui.state.words import rate_words
 from tests.gui.waiting import rest
 from tests.gui.windows import opened, quick_job, still_state
 
@@ -53,6 +54,24 @@ def test_the_learning_rate_follows_the_card_until_a_person_changes_it(page):
     assert draft.job.train.learning_rate == ADAPTERS["prefix"].learning_rate
     draft.set_value("train.learning_rate", 3e-4)
     assert with_kind(draft.job, "adapter", "full").train.learning_rate == 3e-4
+
+
+@pytest.mark.parametrize("kind", ADAPTERS)
+def test_the_simple_view_shows_that_a_rate_is_the_usual_one_and_leads_back_to_it(kind, page):
+    simple, draft, card = page.simple, page.state.draft, ADAPTERS[kind]
+    draft.set_kind("adapter", "lora")
+    draft.set_value("train.learning_rate", ADAPTERS["lora"].learning_rate)
+    draft.set_kind("adapter", kind)
+    rest()
+    assert simple.rate.value() == card.learning_rate
+    assert simple.usual.text() == f"as is usual for {card.title}"
+    assert 300 < simple.rate.slider().value() < 800  # there is room for gentler and stronger
+    draft.set_value("train.learning_rate", 0.9)
+    rest()
+    assert simple.rate.value() == 0.9
+    assert simple.usual.text() == f"usual for {card.title}: {rate_words(card.learning_rate)}"
+    simple.usual.click()
+    assert draft.job.train.learning_rate == card.learning_rate
 
 
 def test_cards_that_do_not_go_with_compressed_weights_say_so(page):
