@@ -11,6 +11,7 @@ from engine.job.errors import DataError, JobError
 from engine.job.job import Job, read_job, require_data, resolved_data, with_text
 from engine.library.devices import choose_device, machine
 from engine.library.models import ModelInfo, check_model, locate_model
+from engine.library.room import longest_row
 
 
 def add_job_options(parser: ArgumentParser) -> None:
@@ -61,6 +62,7 @@ def check_job(job: Job) -> Checked:
     refuse_clashes(job)
     check_device(job)
     info = check_model(locate_model(job.model.source, job.model.revision))
+    longest_row(job, info)
     rows = open_rows(job.data, job.method_card.rows, job.method_card.title, job.rows)
     learned, _ = split(rows.rows, job.rows.validation, job.train.seed)
     if not learned:

@@ -21,6 +21,7 @@ from engine.library.memory_need import (
     weight_bytes,
 )
 from engine.library.model_folder import ModelInfo
+from engine.library.room import longest_row
 from engine.library.speed import known_speed, pays_to_pack, token_operations
 from engine.library.trained_count import trained_count, virtual_positions
 from engine.library.word_count import with_new_tokens, words_bytes, words_count, words_written_twice
@@ -98,7 +99,7 @@ class _Case:
 
     @property
     def longest(self) -> int:
-        limit = min(self.job.rows.max_tokens, self.model.context or self.job.rows.max_tokens)
+        limit = longest_row(self.job, self.model)
         longest = min(limit, self.rows.tokens_max) if self.rows and self.rows.tokens_max > 0 else limit
         return longest + virtual_positions(self.job.adapter.settings)
 
@@ -111,7 +112,7 @@ class _Case:
 def estimate(job: Job, model: ModelInfo, rows: RowStats | None, machine: Machine) -> Estimate:
     """The needs of `job` with `model` on `machine`; `rows` is None while the data is not read yet.
 
-    Raises ModelError when the model is not one that can be trained.
+    Raises ModelError when the model is not one that can be trained, JobError when its positions leave no room.
     """
     if model.model_type not in SUPPORTED:
         raise ModelError(model.problem or f"{model.name} cannot be trained.", model.advice)

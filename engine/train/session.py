@@ -12,6 +12,7 @@ from engine.job.job import Job, require_data
 from engine.job.record import update_record
 from engine.library.devices import machine
 from engine.library.lineage import Lineage, lineage_of
+from engine.library.room import fitted
 from engine.library.speed import remember_speed
 from engine.models.adapters import load_adapter
 from engine.models.beginning import load_beginning
@@ -41,7 +42,7 @@ def train(job: Job, desk: Desk, resume_from: Path | None = None) -> None:
     lineage = lineage_of(job)
     loaded = load_beginning(lineage, job.model.dtype, job.device.kind, job.model.quantization)
     desk.tell(Phase("rows", "Reading the rows"))
-    rows = prepare_rows(job, loaded.tokenizer, desk)
+    job, rows = _fitted_rows(job, loaded, desk)
     desk.tell(Phase("first-step", "Taking the first step"))
     run = assemble(job, loaded, lineage, rows, idle, desk)
     is_resumed = resume_from is not None and _resume(run, desk, resume_from)
@@ -53,6 +54,20 @@ def train(job: Job, desk: Desk, resume_from: Path | None = None) -> None:
     desk.tell(_prepared(job, loaded, rows, run))
     train_loop(run.training, run.between)
     _finish(job, loaded, lineage, run, desk)
+
+
+def _fitted_rows(job: Job, loaded: LoadedModel, desk: Desk) -> tuple[Job, PreparedRows]:
+    """The rows, cut where the model's room ends, and the job that says so; a person is told where it matters."""
+    job, words = fitted(job, loaded.info)
+    try:
+        rows = prepare_rows(job, loaded.tokenizer, desk)
+    except DataError:
+        if words:
+            desk.tell(Remark("info", words))
+        raise
+    if words and rows.cut:
+        desk.tell(Remark("info", words))
+    return job, rows
 
 
 def _resume(run: Assembly, desk: Desk, asked: Path) -> bool:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.data.folders import files_of
@@ -14,6 +15,8 @@ from engine.job.tasks import InspectTask
 from engine.job.words import check_new_tokens
 from engine.library.early import await_early
 from engine.library.lineage import lineage_of
+from engine.library.models import check_model
+from engine.library.room import fitted
 from engine.use.inspection import Inspection
 
 if TYPE_CHECKING:  # it imports torch, which the first look at a file need not wait for
@@ -71,12 +74,22 @@ def _row_tokens(inspection: Inspection) -> "RowTokens | None":
     try:
         check_new_tokens(inspection.job.model.new_tokens)
         found = lineage_of(inspection.job)
-        inspection.use(RowTokens(tokenizer_with(found.folder, found.tokens), inspection.job))
+        tokenizer = tokenizer_with(found.folder, found.tokens)
+        job, narrowed = _fitted(inspection.job, found.folder)
+        inspection.use(RowTokens(tokenizer, job), job, narrowed)
     except JobError as error:
         inspection.refusal = str(error)
     except (ModelError, FolderError) as error:
         inspection.remarks.append(f"The rows are shown without tokens: {error}")
     return inspection.tokens
+
+
+def _fitted(job: Job, folder: Path) -> tuple[Job, str]:
+    """The job with its rows cut where the model's room ends; as it is where no row would fit, which training tells."""
+    try:
+        return fitted(job, check_model(folder))
+    except JobError:
+        return job, ""
 
 
 def _read(job: Job, clerk: "_Clerk", desk: Desk) -> Inspection:

@@ -39,16 +39,17 @@ class Inspection:
         self.tokens: RowTokens | None = None
         self.tally = Tally(())
         self.remarks: list[str] = []
-        self.refusal = ""
+        self.refusal = self._narrowed = ""
         _, held = split(self.found.rows, job.rows.validation, job.train.seed)
         self._held = {row.number for row in held}
         self._reasons = {number: why for why, numbers in self.found.skipped.items() for number in numbers}
         self._remark_on_kind()
         self._remark_on_labels()
 
-    def use(self, tokens: "RowTokens") -> None:
-        """Count and show tokens from now on."""
+    def use(self, tokens: "RowTokens", job: Job, narrowed: str = "") -> None:
+        """Count and show tokens from now on, as `job` cuts rows. `narrowed` says why it is not as asked."""
         self.tokens, self.tally = tokens, Tally(tokens.ends)
+        self.job, self._narrowed = job, narrowed
 
     def count(self, results: Iterable[Result]) -> None:
         """Add the tokens of some rows to the sums."""
@@ -62,7 +63,9 @@ class Inspection:
         limit = self.job.rows.max_tokens
         lengths = [*tally.lengths, *tally.lengths_rejected]
         refusal = tally.refusal(limit) if is_complete else None
+        too_long = sum(length > limit for length in lengths)
         known = tokens.remarks(tally) if tokens and is_complete else ()
+        narrowed = (self._narrowed,) if self._narrowed and too_long and is_complete else ()
         return Inspected(
             shape=found.shape,
             rows_kind="" if found.unrecognised else found.rows_kind,
@@ -83,7 +86,7 @@ class Inspection:
             template=tokens.template.name if tokens else "",
             end_tokens=tokens.end_texts() if tokens else (),
             bytes=found.bytes,
-            remarks=(*self.remarks, *known),
+            remarks=(*narrowed, *self.remarks, *known),
             is_complete=is_complete,
             is_first_look=found.is_head,
             refusal=self.refusal or (str(refusal) if refusal else found.unrecognised),
@@ -91,7 +94,7 @@ class Inspection:
             cut_rows=tuple(tally.cut_rows),
             endless_rows=tuple(tally.endless_rows),
             details=self._details(),
-            too_long=sum(length > limit for length in lengths),
+            too_long=too_long,
             divided=tally.divided,
             tokens=tally.kept,
             trained_tokens=tally.trained,

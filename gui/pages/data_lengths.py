@@ -3,7 +3,9 @@
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from engine.job.events import Inspected
+from engine.job.job import with_value
 from gui.state.app_state import AppState
+from gui.state.costs import room_of
 from gui.state.words import count_words
 from gui.widgets.card import Card
 from gui.widgets.histogram import Histogram
@@ -73,7 +75,8 @@ class LengthsCard(Card):
     def _preview(self, cut: int) -> None:
         if self._found is None:
             return
-        over = sum(length > cut for length in (*self._found.lengths, *self._found.lengths_rejected))
+        room = room_of(with_value(self._state.draft.job, "rows.max_tokens", cut))
+        over = sum(length > room for length in (*self._found.lengths, *self._found.lengths_rejected))
         words = (
             self.tr("{n} rows are cut.").format(n=count_words(over)) if over else self.tr("No row is cut.")
         )

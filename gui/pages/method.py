@@ -18,7 +18,7 @@ from gui.pages.method_simple import SimpleCard
 from gui.pages.method_strip import EstimateStrip
 from gui.pages.page import Page
 from gui.state.app_state import AppState
-from gui.state.costs import Costs, costs_of
+from gui.state.costs import Costs, choices_problem, costs_of
 from gui.state.presets import load_preset, save_preset
 from gui.state.words import data_words, model_words, size_words
 from gui.widgets.buttons import Button
@@ -114,7 +114,7 @@ class MethodPage(Page):
         full = costs_of(with_kind(job, "adapter", "full"), machine, rows)
         self.adapters.fill(job, self._blocked(full))
         self.simple.fill(job, costs)
-        self.strip.fill(costs)
+        self.strip.fill(costs, choices_problem(job))
 
     def _blocked(self, full: Costs | None) -> dict[str, str]:
         job = self.state.draft.job

@@ -8,7 +8,7 @@ from engine.job.adapters import ADAPTERS
 from engine.job.job import Job
 from engine.job.rates import usual_rate
 from gui.state.app_state import AppState
-from gui.state.costs import Costs, costs_of
+from gui.state.costs import Costs, costs_of, room_of
 from gui.state.words import rate_words, span_words
 from gui.widgets.buttons import Button
 from gui.widgets.card import Card
@@ -63,12 +63,12 @@ class SimpleCard(Card):
     def fill(self, job: Job, costs: Costs | None) -> None:
         """Follow the draft."""
         self._fill_rate(job)
-        context = costs.model.context if costs is not None else None
-        self.tokens.set_range(16, min(LONGEST, max(64, context or 2048)))
+        longest = dataclasses.replace(job, rows=dataclasses.replace(job.rows, max_tokens=LONGEST))
+        self.tokens.set_range(16, max(64, room_of(longest) if costs is not None else 2048))
         self.tokens.set_value(job.rows.max_tokens)
         found = self._state.inspection.inspected
         lengths = (*found.lengths, *found.lengths_rejected) if found else ()
-        over = sum(length > job.rows.max_tokens for length in lengths)
+        over = sum(length > room_of(job) for length in lengths)
         self.cut.setText(self.tr("{n} rows are cut").format(n=over) if over else "")
         self._fill_length(job)
 

@@ -23,7 +23,7 @@ class EstimateStrip(Card):
         row.setSpacing(18)
         memory = QVBoxLayout()
         memory.setSpacing(6)
-        self.memory_words = Label("", "strong")
+        self.memory_words = Label("", "strong", wrap=True)
         self.memory = MemoryBar()
         memory.addWidget(self.memory_words)
         memory.addWidget(self.memory)
@@ -35,18 +35,18 @@ class EstimateStrip(Card):
         row.addWidget(self.button)
         self.body.addLayout(row)
 
-    def fill(self, costs: Costs | None) -> None:
-        """Show the estimate; without a usable model there is none."""
+    def fill(self, costs: Costs | None, problem: str = "") -> None:
+        """Show the estimate; there is none without a usable model, or where choices exclude each other."""
         self.memory.setVisible(costs is not None)
         if costs is None:
-            self.memory_words.setText(self.tr("Choose a model to see what it needs."))
+            self._say(problem or self.tr("Choose a model to see what it needs."), bool(problem))
             self.time.setText("–")
             self.disk.setText("–")
             return
         found = costs.estimate
         words = self.tr("Memory {need} of {free} free")
-        self.memory_words.setText(words.format(need=size_words(found.total), free=size_words(found.free)))
-        self.memory_words.set_tone("" if found.fits else "bad")
+        words = words.format(need=size_words(found.total), free=size_words(found.free))
+        self._say(problem or words, bool(problem) or not found.fits)
         self.memory.set_parts(found.weights, found.adapter, found.activations, found.working, found.free)
         self.time.setText(span_words(costs.seconds) or "–")
         known = (
@@ -55,6 +55,10 @@ class EstimateStrip(Card):
         self.time_note.setText(known)
         self.disk.setText(size_words(found.disk))
         self.disk_note.setText(self.tr("checkpoints and result"))
+
+    def _say(self, words: str, is_bad: bool) -> None:
+        self.memory_words.setText(words)
+        self.memory_words.set_tone("bad" if is_bad else "")
 
     def _figure(self, row: QHBoxLayout, icon: str, title: str) -> tuple[Label, Label]:
         row.addWidget(Line(upright=True))

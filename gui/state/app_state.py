@@ -8,6 +8,7 @@ from typing import Any
 from PySide6.QtCore import QObject, Signal
 
 from engine.job.channel import CHECKPOINTS
+from engine.job.clashes import refuse_clashes
 from engine.job.commands import Command, Pause, Resume, Stop
 from engine.job.errors import EngineError
 from engine.job.events import Event
@@ -18,6 +19,7 @@ from engine.library.example import example_job
 from engine.library.folders import home
 from engine.library.models import check_model, is_hub_id, locate_model
 from engine.library.preferences import Preferences, read_preferences, with_recent, write_preferences
+from engine.library.room import longest_row
 from engine.library.runs import create_run, is_alive, list_runs, rename_run, settle
 from gui.engine_thread import EngineThread
 from gui.state.background import end_background
@@ -109,7 +111,8 @@ class AppState(QObject):
         job = self.draft.job
         try:
             require_data(job)
-            check_model(locate_model(job.model.source, job.model.revision))
+            refuse_clashes(job)
+            longest_row(job, check_model(locate_model(job.model.source, job.model.revision)))
         except EngineError as error:
             return error.title, error.advice
         missing = [source.path for source in job.data if not _is_there(source.path)]

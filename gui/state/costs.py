@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass
 
-from engine.job.errors import EngineError
+from engine.job.clashes import refuse_clashes
+from engine.job.errors import EngineError, JobError
 from engine.job.events import Inspected
 from engine.job.job import Job
 from engine.library.devices import Machine
 from engine.library.estimate import Estimate, RowStats, estimate
 from engine.library.lineage import as_trained
 from engine.library.models import ModelInfo, describe, locate_model
+from engine.library.room import longest_row
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,26 @@ def costs_of(
         return Costs(estimate(job, model, rows, machine), model)
     except EngineError:
         return None
+
+
+def room_of(job: Job) -> int:
+    """Where rows of the draft are cut, in tokens; as it says itself where the model cannot be used."""
+    try:
+        return longest_row(job, describe(locate_model(job.model.source, job.model.revision)))
+    except EngineError:
+        return job.rows.max_tokens
+
+
+def choices_problem(job: Job) -> str:
+    """What excludes each other in the draft's choices, "" when nothing does. The model itself is not judged."""
+    try:
+        refuse_clashes(job)
+        longest_row(job, describe(locate_model(job.model.source, job.model.revision)))
+    except JobError as error:
+        return f"{error.title} {error.advice}"
+    except EngineError:
+        return ""
+    return ""
 
 
 def stats_of(inspected: Inspected) -> RowStats:

@@ -15,7 +15,7 @@ from engine.job.sections import DataSource
 from engine.job.tasks import InspectTask
 from engine.library.estimate import RowStats
 from gui.engine_thread import EngineThread
-from gui.state.costs import stats_of
+from gui.state.costs import room_of, stats_of
 from gui.state.draft import Draft
 from gui.state.task import EngineTask
 
@@ -126,7 +126,7 @@ class InspectionState(QObject):
             return True
         parts = ("model", "data", "rows")
         is_same = all(getattr(old, part) == getattr(job, part) for part in parts)
-        return not is_same or old.method.kind != job.method.kind
+        return not is_same or old.method.kind != job.method.kind or room_of(old) != room_of(job)
 
     def _start(self) -> None:
         job = self._draft.job

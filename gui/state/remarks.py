@@ -62,7 +62,8 @@ def _too_long(found: Inspected, job: Job) -> list[Finding]:
         "drop": "They are left out.",
     }
     others = {"trim": "Trim the prompt", "drop": "Leave out"}
-    fixes = [Fix(f"Use {longest}", "rows.max_tokens", longest)]
+    can_be_longer = job.rows.max_tokens < longest  # else it is the model that has no more room
+    fixes = [Fix(f"Use {longest}", "rows.max_tokens", longest)] if can_be_longer else []
     fixes += [Fix(words, "rows.too_long", way) for way, words in others.items() if way != job.rows.too_long]
     text = (
         f"{ways[job.rows.too_long]} {_sentence(listed(found.cut_rows, found.cut)) if found.cut_rows else ''}"

@@ -58,6 +58,17 @@ def test_a_field_out_of_range(refused, job_file):
     assert "train.learning_rate" in refused("train", job_file, "--set", "train.learning_rate=-1")
 
 
+def test_choices_that_clash(refused, job_file):
+    both = ("--set", "adapter.dora=true", "--set", "adapter.pissa=true")
+    assert "do not go together" in refused("train", job_file, *both)
+
+
+def test_learned_positions_that_leave_no_room_for_a_text(refused, job_file):
+    prefix = ("--set", "adapter.kind=prefix", "--set", "adapter.virtual_tokens=128")
+    for verb in ("train", "estimate"):
+        assert "no room is left for a text" in refused(verb, job_file, *prefix)
+
+
 def test_a_set_that_is_no_assignment(refused, job_file):
     assert "section.field=value" in refused("train", job_file, "--set", "train.epochs")
 

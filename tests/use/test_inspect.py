@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import subprocess
 import sys
@@ -6,6 +7,7 @@ import time
 
 import pytest
 
+from engine.job.adapters import ADAPTERS
 from engine.job.channel import Desk, append, events_of
 from engine.job.commands import Cancel, Show
 from engine.job.errors import DataError, JobError, StoppedError
@@ -120,6 +122,22 @@ def test_cut_tokens_are_shown_where_they_stood(tmp_path, tiny_model):
     assert "The quick brown fox" in text_of(row.tokens, "cut")
     assert "tokens are cut" in row.problem
     assert found.cut == 1
+
+
+def test_rows_are_shown_as_the_models_room_cuts_them(tmp_path, tiny_model):
+    rows = [{"instruction": f"Hello {n}", "response": "dog " * length} for n, length in enumerate((2, 300))]
+    path = tmp_path / "long.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    prefix = choose(ADAPTERS, "prefix", "adapter", {"virtual_tokens": 28})
+    job = dataclasses.replace(draft(path, tiny_model, max_tokens=1024), adapter=prefix)
+    found, (_, view, *_) = inspect_once(job)
+    assert (found.cut, found.too_long) == (1, 1)
+    assert sum(token.kind != "cut" for token in view.tokens) == 100
+    assert "cut at 100 tokens: the model has 128 positions, of which Prefix takes 28" in " ".join(
+        found.remarks
+    )
+    short = dataclasses.replace(job, data=(DataSource(path=str(path), limit=1),))
+    assert not any("positions" in remark for remark in inspect_once(short)[0].remarks)
 
 
 def test_an_answer_without_its_end_is_told(tmp_path, tiny_model):

@@ -125,3 +125,24 @@ def test_the_estimate_follows_what_words_learn(page):
     before, width = trained(), 192  # the starter's, whose one matrix reads and writes
     page.state.draft.set_value("model.new_tokens", ("<tool>", "</tool>"))
     assert trained() == before + 2 * width
+def test_learned_positions_that_leave_no_room_are_refused_before_training(page):
+    page.state.draft.set_kind("adapter", "prefix")
+    page.state.draft.set_value("adapter.virtual_tokens", 1000)
+    rest()
+    assert "the model has 512 in all" in page.strip.memory_words.text()
+    assert "the model has 512 in all" in page.state.what_is_missing()
+    page.state.draft.set_value("adapter.virtual_tokens", 12)
+    rest()
+    assert page.strip.memory_words.text().startswith("Memory")
+    assert page.state.what_is_missing() == ""
+    assert page.simple.tokens.slider().maximum() == 1000
+    page.simple.tokens.slider().setValue(1000)
+    assert page.state.draft.job.rows.max_tokens == 500  # the rest of the 512
+
+
+def test_choices_that_clash_are_told_before_training(page):
+    page.state.draft.set_value("adapter.dora", True)
+    page.state.draft.set_value("adapter.pissa", True)
+    rest()
+    assert "do not go together" in page.strip.memory_words.text()
+    assert "do not go together" in page.state.what_is_missing()

@@ -36,10 +36,15 @@ def test_copies_are_removed_by_one_click_and_kept_by_another():
 
 def test_rows_that_are_too_long_can_be_kept_whole_trimmed_or_left_out():
     found = dataclasses.replace(FOUND, too_long=1, cut=1, cut_rows=(3,))
-    fixes = fixes_of(found, Job())
+    fixes = fixes_of(found, with_value(Job(), "rows.max_tokens", 100))
     assert fixes["Use 300"] == ("rows.max_tokens", 300)  # the longest row
     assert fixes["Trim the prompt"] == ("rows.too_long", "trim")
     assert fixes["Leave out"] == ("rows.too_long", "drop")
+
+
+def test_a_higher_limit_is_not_offered_where_the_model_has_no_more_room():
+    found = dataclasses.replace(FOUND, too_long=1, cut=1, cut_rows=(3,))
+    assert "Use 300" not in fixes_of(found, with_value(Job(), "rows.max_tokens", 1024))
 
 
 def test_why_training_cannot_start_stands_first():
