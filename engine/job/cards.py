@@ -26,10 +26,14 @@ class Paper:
 
 @dataclass(frozen=True)
 class Line:
-    """One curve of a chart: the metric's name in `Step.metrics` ("loss" is `Step.loss`) and its legend."""
+    """One curve of a chart: the metric's name in `Step.metrics` ("loss" is `Step.loss`) and its legend.
+
+    `of_checks`: it stands in `Evaluated.metrics`, measured on the rows kept back.
+    """
 
     metric: str
     label: str
+    of_checks: bool = False
 
 
 @dataclass(frozen=True)

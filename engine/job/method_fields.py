@@ -93,12 +93,17 @@ MARGIN = Chart("Margin between them", "should rise", (Line("reward_margin", "Mar
 ACCURACY = Chart(
     "Picks the chosen answer",
     "accuracy",
-    (Line("accuracy", "Accuracy"),),
+    (Line("accuracy", "Training"), Line("accuracy", "Validation", of_checks=True)),
     is_share=True,
     guide=0.5,
     guide_label="50 % is guessing",
 )
 DRIFT = Chart("Drift from the reference", "should stay small", (Line("kl", "KL per token"),))
+START_DRIFT = Chart(
+    "Drift from the start",
+    "on rows kept back; should stay small",
+    (Line("kl", "KL per token", of_checks=True),),
+)
 LENGTHS = Chart(
     "Chosen longer by",
     "tokens; far from 0 teaches length",
@@ -107,7 +112,7 @@ LENGTHS = Chart(
     guide_label="equally long",
 )
 
-PAIR_CHARTS = (REWARDS, MARGIN, ACCURACY, LOSS, LENGTHS)
+FREE_CHARTS = (REWARDS, MARGIN, ACCURACY, LOSS, START_DRIFT, LENGTHS)
 ANCHORED_CHARTS = (REWARDS, MARGIN, ACCURACY, LOSS, DRIFT, LENGTHS)
 
 DPO_PAPER = Paper("Rafailov et al. 2023", "https://arxiv.org/abs/2305.18290")

@@ -2,10 +2,10 @@
 
 from engine.job import preference_settings as settings
 from engine.job.cards import MethodCard, Paper
-from engine.job.method_fields import ANCHORED_CHARTS, DPO_PAPER, PAIR_CHARTS
+from engine.job.method_fields import ANCHORED_CHARTS, DPO_PAPER, FREE_CHARTS
 
 _CODE = "engine.methods.preference:preference_loss"
-_PAIRS = "Two answers per row, no reference."
+_FREE = "Two answers per row, no reference; only the drift on the rows kept back needs one look at the start."
 _ANCHORED = "Two answers per row and one look at the reference."
 
 
@@ -48,10 +48,10 @@ def _free(
         subtitle=titles[1],
         help=texts[0],
         good_for=texts[1],
-        costs=_PAIRS,
+        costs=_FREE,
         settings=settings,
         rows="preference",
-        charts=PAIR_CHARTS,
+        charts=FREE_CHARTS,
         code=_CODE,
         paper=paper,
     )

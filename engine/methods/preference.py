@@ -34,24 +34,32 @@ def preference_loss(
     of prompt and answer, here by those of the answer, which alone are scored. TRL divides the batch's sum by
     the batch's tokens instead, so that a long answer weighs more than a short one.
     Metrics: reward_chosen, reward_rejected, reward_margin, accuracy, where a tie counts one half,
-    length_difference in tokens, and with a reference kl. Raises JobError for an unknown kind or a missing reference.
+    length_difference in tokens, and with a reference kl. A kind without a reference is only measured against one
+    that is given: besides kl, chosen_gain and margin_gain tell how far its rewards are from that model's. Raises JobError for an unknown kind or a missing reference.
     """
     if kind not in PREFERENCE:
         raise unknown_name(kind, kind, PREFERENCE, what="preference loss")
     policy = policy.exact()
-    if kind in REFERENCE_FREE:  # a reference that is given changes nothing
-        reference, terms = None, REFERENCE_FREE[kind](policy, settings)
+    reference = reference.exact() if reference is not None else None
+    gains: dict[str, Mean] = {}
+    if kind in REFERENCE_FREE:
+        terms = REFERENCE_FREE[kind](policy, settings)
+        if reference is not None:
+            gains = _gains(terms, REFERENCE_FREE[kind](reference, settings))
     elif reference is None:
         advice = "Give the reference's log-probabilities, or choose reference-free DPO."
         raise JobError(f"The method '{kind}' needs a reference.", advice)
     else:
-        reference = reference.exact()
         terms = ANCHORED[kind](policy, reference, settings)
     losses = terms.losses
     weight = getattr(settings, "sft_weight", 0.0)
     if weight:
         losses = losses - weight * policy.chosen / policy.chosen_tokens
-    metrics = _metrics(terms) | {"length_difference": mean_of(policy.chosen_tokens - policy.rejected_tokens)}
+    metrics = (
+        _metrics(terms)
+        | gains
+        | {"length_difference": mean_of(policy.chosen_tokens - policy.rejected_tokens)}
+    )
     if reference is not None:
         metrics["kl"] = _kl_per_token(policy, reference)
     return Loss(losses.sum(), float(losses.numel()), metrics)
@@ -67,6 +75,11 @@ def _metrics(terms: PairTerms) -> dict[str, Mean]:
         "accuracy": correct,
     }
     return {name: mean_of(values) for name, values in means.items()}
+
+
+def _gains(now: PairTerms, before: PairTerms) -> dict[str, Mean]:
+    chosen, rejected = now.reward_chosen - before.reward_chosen, now.reward_rejected - before.reward_rejected
+    return {"chosen_gain": mean_of(chosen), "margin_gain": mean_of(chosen - rejected)}
 
 
 def _kl_per_token(policy: PairLogps, reference: PairLogps) -> Mean:

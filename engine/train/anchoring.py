@@ -32,11 +32,14 @@ def open_reference(
 ) -> Reference | None:
     """The reference that the job's method asks for, for `count` examples; None when it needs none.
 
+    A method for pairs that needs none gets the start, which its drift is measured from (see `watches_start`).
     `digest`: that of the model that the run begins with. `is_fresh`: its adapter is new. `arrange` gives another model
     the way its rows go together. Raises JobError when another model was asked for that reads text differently, or that
     should be renewed as well.
     """
     settings = job.method.settings
+    if watches_start(job):
+        return Reference(policy, count, None, is_fresh, _mark(digest, loaded.dtype, policy))
     if not job.method_card.needs_reference:
         return None
     renewal = None
@@ -52,6 +55,14 @@ def open_reference(
     other = arrange(_other(settings.reference, policy, loaded))
     mark = _mark(weights_digest(other.model), loaded.dtype, other)
     return Reference(other, count, None, is_adapter_fresh=False, mark=mark, is_other=True)
+
+
+def watches_start(job: Job) -> bool:
+    """Whether the method learns from pairs without a reference: then the drift of the rows kept back is measured.
+
+    They are few, always the same, and their start is remembered for later runs, so that it costs one more check.
+    """
+    return job.method_card.rows == "preference" and not job.method_card.needs_reference
 
 
 def look_at_reference(

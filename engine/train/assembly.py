@@ -27,7 +27,7 @@ from engine.models.lora import rate_factor
 from engine.models.placement import DTYPES
 from engine.models.prompts import is_written
 from engine.models.vocabulary import token_ids
-from engine.train.anchoring import open_reference
+from engine.train.anchoring import open_reference, watches_start
 from engine.train.arranging import arranged
 from engine.train.batches import Example, Order
 from engine.train.between import Between, Rhythm
@@ -65,7 +65,8 @@ def assemble(
     `lineage` is what `loaded` was made of; `machine` is how it stood before the model was loaded, as the estimate wants it.
     """
     torch.manual_seed(job.train.seed)
-    digest = weights_digest(loaded.model) if job.method_card.needs_reference else ""
+    is_compared = job.method_card.needs_reference or watches_start(job)
+    digest = weights_digest(loaded.model) if is_compared else ""
     model = trainable_model(job, loaded, lineage)
     if lineage.start is not None and digest:
         digest = weights_digest(model)

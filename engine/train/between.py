@@ -140,6 +140,7 @@ class Between:
             state.best_loss, state.best_step = total.loss, state.step
         metrics = self._signs.told(total.metrics, state.step)
         self._desk.tell(Evaluated(state.step, total.loss, len(self._checker.rows), is_best, metrics))
+        self._signs.heed_check(metrics, state.step)
         if is_best and self._keeper.keeps_best:
             self.save("best")
 

@@ -65,10 +65,14 @@ class AnswerObjective:
 
 
 class PairObjective:
-    """Learning from pairs: every batch by itself, beside the reference."""
+    """Learning from pairs: every batch by itself, beside the reference.
+
+    A method that needs none is only measured against it, where the rows are known: those kept back.
+    """
 
     def __init__(self, loss: LossFunction, job: Job, policy: Policy, reference: Reference | None) -> None:
         self._loss, self._method, self._policy, self._reference = loss, job.method, policy, reference
+        self._is_needed = job.method_card.needs_reference
 
     def over(self, examples: Sequence[Example], size: int) -> BatchLoss:
         """Each batch by itself."""
@@ -80,7 +84,9 @@ class PairObjective:
             self._reference.corrected(step)
 
     def _of(self, batch: Batch) -> Loss:
-        anchor = self._reference.of_pairs(batch) if self._reference is not None else None
+        anchor = None
+        if self._reference is not None and (self._is_needed or self._reference.knows(batch)):
+            anchor = self._reference.of_pairs(batch)
         return self._loss(self._method.kind, self._policy.score_pairs(batch), anchor, self._method.settings)
 
 

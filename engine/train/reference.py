@@ -76,6 +76,10 @@ class Reference:
         for batch in batches:
             self._learn(batch)
 
+    def knows(self, batch: Batch) -> bool:
+        """Whether all rows of the batch were looked at."""
+        return not bool(self.known[list(batch.examples), 0].isnan().any())
+
     def of_pairs(self, batch: Batch) -> PairLogps:
         """The reference's log-probabilities for a batch of pairs, without gradient."""
         return PairLogps(*self._of(batch).unbind(dim=-1))

@@ -17,7 +17,7 @@ from engine.library.speed import remember_speed
 from engine.models.adapters import load_adapter
 from engine.models.beginning import load_beginning
 from engine.models.load import LoadedModel
-from engine.train.anchoring import look_at_reference, with_mismatched_rows
+from engine.train.anchoring import look_at_reference, watches_start, with_mismatched_rows
 from engine.train.assembly import Assembly, assemble, examples_in_use
 from engine.train.checkpoints import newest_whole, step_of
 from engine.train.loop import train_loop
@@ -47,7 +47,7 @@ def train(job: Job, desk: Desk, resume_from: Path | None = None) -> None:
     run = assemble(job, loaded, lineage, rows, idle, desk)
     is_resumed = resume_from is not None and _resume(run, desk, resume_from)
     if not is_resumed:
-        _look_at_reference(run, rows, desk)
+        _look_at_reference(job, run, rows, desk)
     if run.reference is not None:
         run.reference.finish()
     _note_data(rows, desk.folder)
@@ -89,12 +89,13 @@ def _resume(run: Assembly, desk: Desk, asked: Path) -> bool:
     return True
 
 
-def _look_at_reference(run: Assembly, rows: PreparedRows, desk: Desk) -> None:
+def _look_at_reference(job: Job, run: Assembly, rows: PreparedRows, desk: Desk) -> None:
     """Before the first update: a model that is its own reference is about to change."""
     reference, training = run.reference, run.training
     if reference is None or reference.follows:
         return
-    groups = [*examples_in_use(training.order, training.examples), rows.validation]
+    learned = [] if watches_start(job) else examples_in_use(training.order, training.examples)
+    groups = [*learned, rows.validation]
     look_at_reference(reference, list(with_mismatched_rows(groups)), training.rows_at_a_time, desk)
 
 

@@ -13,6 +13,7 @@ _DIFFERENCES = {
 }
 _WINDOW = 6  # updates whose mean is compared
 _PATIENCE = 4  # updates in a row that must say the same
+_CHECKS = 2  # checks in a row that must say the same
 _SHARE = 0.25  # of what the margin gained, that the chosen reward must have lost
 
 
@@ -42,13 +43,29 @@ class Signs:
     def heed(self, metrics: Mapping[str, float | None], step: int) -> None:
         """Warn, once, when the chosen answers become less likely while the margin grows."""
         chosen, margin = metrics.get("reward_chosen"), metrics.get("reward_margin")
-        if not self._card.needs_reference or self._is_told or chosen is None or margin is None:
+        if not self._card.needs_reference or chosen is None or margin is None:
             return
         if len(self._first) < _WINDOW:
             self._first.append((chosen, margin))
         self._recent.append((chosen, margin))
-        self._in_a_row = self._in_a_row + 1 if self._is_going_wrong() else 0
-        if self._in_a_row < _PATIENCE:
+        lost = _mean(self._first, 0) - _mean(self._recent, 0)
+        gained = _mean(self._recent, 1) - _mean(self._first, 1)
+        self._warn_after(_PATIENCE, lost, gained, step)
+
+    def heed_check(self, metrics: Mapping[str, float | None], step: int) -> None:
+        """As `heed`, where there is no reference: by what the rows kept back gained since the start.
+
+        Without one, the rewards of an update are plain log-probabilities, which differ more from row to row than
+        they change; the rows of a check are always the same.
+        """
+        chosen, margin = metrics.get("chosen_gain"), metrics.get("margin_gain")
+        if not self._card.needs_reference and chosen is not None and margin is not None:
+            self._warn_after(_CHECKS, -chosen, margin, step)
+
+    def _warn_after(self, patience: int, lost: float, gained: float, step: int) -> None:
+        is_wrong = gained > 0 and lost > _SHARE * gained
+        self._in_a_row = self._in_a_row + 1 if is_wrong else 0
+        if self._is_told or self._in_a_row < patience:
             return
         self._is_told = True
         self._desk.tell(
@@ -59,11 +76,6 @@ class Signs:
                 step,
             )
         )
-
-    def _is_going_wrong(self) -> bool:
-        lost = _mean(self._first, 0) - _mean(self._recent, 0)
-        gained = _mean(self._recent, 1) - _mean(self._first, 1)
-        return gained > 0 and lost > _SHARE * gained
 
 
 def _mean(points: "list[tuple[float, float]] | deque[tuple[float, float]]", column: int) -> float:

@@ -14,7 +14,7 @@ from gui.widgets.card import Card
 from gui.widgets.chart_grid import ChartGrid
 from gui.widgets.chart_markers import Marker
 from gui.widgets.chart_series import Axis
-from gui.widgets.chart_spec import ChartSpec, Curve, spec_of
+from gui.widgets.chart_spec import ChartSpec, Curve, check_key, spec_of
 from gui.widgets.flow import Flow
 from gui.widgets.labels import Label
 from gui.widgets.segmented import Segmented
@@ -131,8 +131,11 @@ class TrainCharts(Card):
                     grid.add(key, step.step, value, step.tokens, seconds)
 
     def _add_evaluation(self, event: Evaluated) -> None:
-        if event.loss is not None:
-            self.main.add("validation", event.step, event.loss, 0.0, event.time - self._run.began)
+        values = {"validation": event.loss}
+        values |= {check_key(name): value for name, value in event.metrics.items()}
+        for key, value in values.items():
+            if value is not None:
+                self.main.add(key, event.step, value, 0.0, event.time - self._run.began)
 
     def _add_saved(self, event: Saved) -> None:
         self.main.add_marker(

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.job.cards import Chart as ChartOfCard
+from engine.job.cards import Line
 
 FAINT = 0.42
 """How strong the line of the single steps is below its average."""
@@ -46,7 +47,7 @@ def validation_curve(label: str) -> Curve:
 
 def spec_of(chart: ChartOfCard, validation_label: str = "") -> ChartSpec:
     """The chart that a method's card asks for; the loss gets a validation curve when a label for it is given."""
-    curves = [Curve(line.metric, line.label, role) for line, role in zip(chart.lines, ROLES, strict=False)]
+    curves = [_curve(line, role) for line, role in zip(chart.lines, ROLES, strict=False)]
     if validation_label and any(line.metric == "loss" for line in chart.lines):
         curves.append(validation_curve(validation_label))
     return ChartSpec(
@@ -58,6 +59,17 @@ def spec_of(chart: ChartOfCard, validation_label: str = "") -> ChartSpec:
         guide=chart.guide,
         guide_label=chart.guide_label,
     )
+
+
+def check_key(metric: str) -> str:
+    """The key of a metric that is measured on the rows kept back."""
+    return f"check/{metric}"
+
+
+def _curve(line: Line, role: str) -> Curve:
+    if line.of_checks:
+        return Curve(check_key(line.metric), line.label, role, smooth=False, dashed=True)
+    return Curve(line.metric, line.label, role)
 
 
 def overlay_spec(key: str, title: str, runs: Sequence[tuple[str, str]]) -> ChartSpec:

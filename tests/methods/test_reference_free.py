@@ -1,9 +1,11 @@
 import math
 
 import pytest
+import torch
 
 from engine.job.methods import DpoReferenceFreeSettings, DpoSettings
 from engine.methods.preference import preference_loss
+from engine.methods.reference_free import REFERENCE_FREE
 from tests.methods.pairs import log_sigmoid, pairs, settings_of, sigmoid
 
 FREE = "dpo-reference-free"
@@ -30,11 +32,33 @@ def test_reference_free_equals_dpo_with_an_indifferent_reference():
     assert free.sum.item() == pytest.approx(anchored.sum.item())
 
 
-@pytest.mark.parametrize("kind", [FREE, "simpo", "orpo", "cpo"])
-def test_a_reference_that_is_given_changes_nothing(kind):
-    with_one = preference_loss(kind, POLICY, pairs([-7.0], [-1.0]), settings_of(kind))
-    assert with_one.mean().item() == loss_of(kind)
-    assert "kl" not in with_one.metrics
+@pytest.mark.parametrize("kind", REFERENCE_FREE)
+def test_a_start_that_is_given_is_only_measured_against(kind):
+    start = pairs([-2.0], [-2.0])  # log-ratios 1 and -2 over answers of 2 and 4 tokens
+    alone, beside = (
+        preference_loss(kind, POLICY, None, settings_of(kind)),
+        preference_loss(kind, POLICY, start, settings_of(kind)),
+    )
+    assert torch.equal(beside.sum, alone.sum)
+    assert {name: beside.metrics[name] for name in alone.metrics} == alone.metrics
+    assert "kl" not in alone.metrics
+    assert float(beside.metrics["kl"][0]) == pytest.approx((1**2 / 2 / 2 + 2**2 / 2 / 4) / 2)
+
+
+def test_what_rewards_gained_since_the_start_worked_out_by_hand():
+    start = pairs([-2.0], [-2.0])
+    gained = preference_loss(FREE, POLICY, start, DpoReferenceFreeSettings(beta=0.5)).metrics
+    assert float(gained["chosen_gain"][0]) == pytest.approx(0.5 * 1)
+    assert float(gained["margin_gain"][0]) == pytest.approx(0.5 * (1 + 2))
+    gained = preference_loss("simpo", POLICY, start, settings_of("simpo", beta=2.0)).metrics
+    assert float(gained["chosen_gain"][0]) == pytest.approx(2 * 1 / 2)
+    assert float(gained["margin_gain"][0]) == pytest.approx(2 * (1 / 2 + 2 / 4))
+
+
+@pytest.mark.parametrize("kind", REFERENCE_FREE)
+def test_nothing_is_gained_at_the_start(kind):
+    metrics = preference_loss(kind, POLICY, POLICY, settings_of(kind)).metrics
+    assert [float(metrics[name][0]) for name in ("kl", "chosen_gain", "margin_gain")] == [0.0, 0.0, 0.0]
 
 
 def test_simpo_asks_for_a_lead_between_the_means_per_token():

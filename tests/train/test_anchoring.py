@@ -7,12 +7,14 @@ import torch
 from engine.job.errors import JobError
 from engine.job.events import Evaluated, Step
 from engine.job.job import write_job
+from engine.job.methods import METHODS
 from engine.job.record import RunRecord, write_record
 from engine.job.sections import DataSource
 from engine.library.folders import cache_folder
 from engine.models.load import load_model
 from engine.models.segments import take_segments
 from engine.train.forward import Policy
+from engine.train.objective import PairObjective
 from engine.train.reference import Reference
 from tests.models.tiny_folders import tiny_folder
 from tests.train.tiny_runs import run, tiny_job, told, write_rows
@@ -34,7 +36,7 @@ def looks(monkeypatch):
 
 
 @pytest.mark.parametrize("adapter", ["lora", "full"])
-@pytest.mark.parametrize("method", ["dpo", "kto"])
+@pytest.mark.parametrize("method", ["dpo", "kto", "simpo"])
 def test_a_second_run_with_the_same_reference_starts_at_once(method, adapter, looks, tmp_path):
     job = tiny_job(tmp_path, method, adapter)
     first = told(run(job, tmp_path / "first"), Step)
@@ -43,6 +45,51 @@ def test_a_second_run_with_the_same_reference_starts_at_once(method, adapter, lo
     second = told(run(job, tmp_path / "second"), Step)
     assert looks == []
     assert [step.loss for step in first] == [step.loss for step in second]
+
+
+FREE = [
+    kind for kind, card in METHODS.items() if card.family == "preference" and not card.needs_reference
+]
+
+
+@pytest.mark.parametrize("method", FREE)
+def test_without_a_reference_the_rows_kept_back_alone_are_looked_at(method, looks, tmp_path):
+    events = run(tiny_job(tmp_path, method), tmp_path / "run")
+    checks, steps = told(events, Evaluated), told(events, Step)
+    assert sum(len(batch.examples) for batch in looks) == checks[0].rows > 0
+    assert all(check.metrics["kl"] > 0 for check in checks)
+    assert checks[-1].metrics["kl"] > checks[0].metrics["kl"]
+    assert all("kl" not in step.metrics for step in steps)
+
+
+@pytest.mark.parametrize("adapter", ["lora", "prefix", "full"])
+def test_the_drift_is_measured_from_the_model_before_training(adapter, monkeypatch, tmp_path):
+    seen = []
+    original = PairObjective._of
+
+    def noted(self, batch):
+        if not torch.is_grad_enabled():
+            seen.append((batch, self._policy.score_pairs(batch)))
+        return original(self, batch)
+
+    monkeypatch.setattr(PairObjective, "_of", noted)
+    train = {"learning_rate": 1e-2, "steps": 1}
+    events = run(tiny_job(tmp_path, "simpo", adapter, train=train), tmp_path / "run")
+    base = Policy(load_model(tmp_path / "model", "float32", "cpu").model, "cpu")
+    drifts = []
+    with torch.no_grad():
+        for batch, now in seen:
+            start = base.score_pairs(batch)
+            drifts.append(0.5 * (now.chosen - start.chosen) ** 2 / now.chosen_tokens)
+            drifts.append(0.5 * (now.rejected - start.rejected) ** 2 / now.rejected_tokens)
+    expected = torch.cat(drifts).mean().item()
+    assert expected > 1e-6
+    assert told(events, Evaluated)[-1].metrics["kl"] == pytest.approx(expected, rel=1e-3)
+
+
+def test_without_rows_kept_back_nothing_is_looked_at(looks, tmp_path):
+    run(tiny_job(tmp_path, "simpo", rows={"validation": 0.0}), tmp_path / "run")
+    assert looks == []
 
 
 def test_everything_is_looked_at_before_the_first_update(looks, tmp_path):

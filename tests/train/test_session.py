@@ -37,8 +37,10 @@ def test_every_method_trains_with_every_adapter(method, adapter, tmp_path):
     steps = told(events, Step)
     assert [step.step for step in steps] == [1, 2, 3]
     assert all(math.isfinite(step.loss) and step.gradient_norm > 0 for step in steps)
-    metrics = {line.metric for chart in METHODS[method].charts for line in chart.lines} - {"loss"}
-    assert metrics <= steps[-1].metrics.keys()
+    lines = [line for chart in METHODS[method].charts for line in chart.lines]
+    assert {line.metric for line in lines if not line.of_checks} - {"loss"} <= steps[-1].metrics.keys()
+    (*_, check) = told(events, Evaluated)
+    assert {line.metric for line in lines if line.of_checks} <= check.metrics.keys()
     assert told(events, Trained)[0].adapter == "adapter"
     assert told(events, Saved)[-1].step == 3
     moved = load_result(tmp_path, adapter).state_dict()

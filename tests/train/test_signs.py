@@ -45,6 +45,35 @@ def test_what_goes_well_is_not_warned_of(chosen, margin, tmp_path):
     assert remarks(tmp_path) == []
 
 
+def test_without_a_reference_the_checks_tell_what_was_gained_since_the_start(tmp_path):
+    watcher = signs(tmp_path, "simpo", starts_equal=False)
+    for step in range(1, 41):  # rewards of an update are raw log-probabilities of ever other rows
+        watcher.heed({"reward_chosen": -0.1 * step, "reward_margin": 0.2 * step}, step)
+    assert remarks(tmp_path) == []
+    watcher.heed_check({"chosen_gain": -0.1, "margin_gain": 0.2}, 10)
+    assert remarks(tmp_path) == []  # once is no sign
+    watcher.heed_check({"chosen_gain": -0.2, "margin_gain": 0.4}, 20)
+    watcher.heed_check({"chosen_gain": -0.3, "margin_gain": 0.6}, 30)
+    (remark,) = remarks(tmp_path)
+    assert (remark.step, remark.tone, "less likely" in remark.title) == (20, "warn", True)
+    assert "learning rate" in remark.advice
+
+
+@pytest.mark.parametrize(("chosen", "margin"), [(0.1, 0.2), (-0.01, 0.2), (-0.1, -0.2), (0.0, 0.0)], ids=str)
+def test_checks_that_go_well_are_not_warned_of(chosen, margin, tmp_path):
+    watcher = signs(tmp_path, "cpo", starts_equal=False)
+    for step in range(1, 9):
+        watcher.heed_check({"chosen_gain": chosen * step, "margin_gain": margin * step}, step)
+    assert remarks(tmp_path) == []
+
+
+def test_checks_of_methods_with_a_reference_add_no_second_warning(tmp_path):
+    watcher = signs(tmp_path)
+    for step in range(1, 9):
+        watcher.heed_check({"reward_chosen": -0.1 * step, "reward_margin": 0.2 * step}, step)
+    assert remarks(tmp_path) == []
+
+
 def test_a_single_bad_update_is_no_sign(tmp_path):
     watcher = signs(tmp_path)
     for step in range(1, 41):

@@ -1,4 +1,10 @@
-from engine.job.events import Started, Step
+import dataclasses
+
+import pytest
+
+from engine.job.events import Evaluated, Started, Step
+from engine.job.job import with_kind
+from engine.job.methods import METHODS
 from engine.library.example import example_job
 from engine.library.runs import create_run
 from gui.pages.train_charts import TrainCharts
@@ -37,6 +43,19 @@ def test_a_tab_that_is_opened_late_shows_the_run_from_its_beginning(qapp):
     run.apply([step(3, 2e-4)])
     assert list(rate.series("learning_rate").column("value")) == [1e-3, 5e-4, 2e-4]
     assert list(charts.main.charts[0].series("loss").column("value")) == [2.0, 1.0, 2.0 / 3]
+
+
+@pytest.mark.parametrize("kind", [kind for kind, card in METHODS.items() if card.family == "preference"])
+def test_every_preference_method_charts_its_drift(kind, qapp):
+    card = METHODS[kind]
+    run = LiveRun(create_run(with_kind(example_job(), "method", kind)))
+    charts = TrainCharts(run)
+    told = dataclasses.replace(step(1, 1e-3), metrics={"kl": 0.25} if card.needs_reference else {})
+    run.apply([Started(task="train", pid=1, versions={}), told, Evaluated(1, 0.5, 3, True, {"kl": 0.5})])
+    title = "Drift from the reference" if card.needs_reference else "Drift from the start"
+    (chart,) = (chart for chart in charts.main.charts if chart.spec.title == title)
+    (key,) = chart.curve_keys()
+    assert list(chart.series(key).column("value")) == [0.25 if card.needs_reference else 0.5]
 
 
 def test_a_tab_that_is_opened_late_has_the_axis_that_was_chosen(qapp):

@@ -27,6 +27,15 @@ def test_other_charts_get_none():
     assert (spec.is_share, spec.guide) == (True, 0.5)
 
 
+def test_a_line_of_checks_is_dashed_and_has_a_key_of_its_own():
+    lines = (Line("accuracy", "Training"), Line("accuracy", "Validation", of_checks=True))
+    spec = spec_of(Chart("Accuracy", "", lines))
+    assert [(curve.key, curve.dashed, curve.smooth) for curve in spec.curves] == [
+        ("accuracy", False, True),
+        ("check/accuracy", True, False),
+    ]
+
+
 def test_every_chart_of_every_method_has_a_colour_for_each_line():
     charts = [chart for card in METHODS.values() for chart in card.charts]
     assert charts
