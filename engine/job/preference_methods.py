@@ -72,7 +72,7 @@ PREFERENCE_METHODS: tuple[MethodCard, ...] = (
     ),
     _free(
         "dpo-reference-free",
-        ("Preference without a reference", "Reference-free DPO"),
+        ("Without a reference", "Reference-free DPO"),
         (
             "Compares the two answers directly; nothing holds it near the model you began with.",
             "Short runs, or when there is no sensible reference.",

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from PySide6.QtCore import QUrl, Signal
-from PySide6.QtGui import QDesktopServices
+from PySide6.QtCore import Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from engine.job.adapters import ADAPTERS
@@ -11,13 +11,13 @@ from engine.job.cards import AdapterCard, MethodCard
 from engine.job.job import Job
 from engine.job.methods import FAMILIES, METHODS
 from gui.language import QT_TRANSLATE_NOOP
+from gui.pages.method_foot import CardFoot
 from gui.widgets.buttons import Button
 from gui.widgets.choice_card import ChoiceCard
 from gui.widgets.choice_group import ChoiceGroup
-from gui.widgets.labels import Label, TermLabel
+from gui.widgets.labels import TermLabel
 
-_COLUMNS = 5  # of adapter cards, one less below a width of _WIDE pixels
-_WIDE = 860
+_WIDE = 860  # pixels; below it a row has one card less
 ROWS_MISSING = {
     "conversation": "Your data has no questions with answers.",
     "preference": "Your data has no chosen and rejected answers.",
@@ -33,6 +33,7 @@ class _Cards(QWidget):
 
     def __init__(self, title: str, term: str, columns: int, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._columns = columns
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(8)
@@ -41,6 +42,8 @@ class _Cards(QWidget):
         layout.addLayout(self.heading)
         self.group = ChoiceGroup(columns, self.tr(title))
         layout.addWidget(self.group)
+        self.foot = CardFoot()
+        layout.addWidget(self.foot)
 
 
 class TaskCards(_Cards):
@@ -56,7 +59,10 @@ class TaskCards(_Cards):
 
     def fill(self, job: Job, rows_kind: str) -> None:
         """Follow the draft; families that need other rows than the data has are blocked."""
-        self.group.set_value(job.method_card.family)
+        card = job.method_card
+        self.group.set_value(card.family)
+        self.foot.setVisible(not _has_siblings(card.family))  # else it stands below the losses
+        self.foot.fill(card.paper, [(self.tr("Good for"), card.good_for), (self.tr("Costs"), card.costs)])
         for family in FAMILIES:
             needs = METHODS[_first_method(family)].rows
             reason = ROWS_MISSING[needs] if rows_kind and needs != rows_kind else ""
@@ -69,20 +75,14 @@ class _RareCards(_Cards):
     def __init__(self, title: str, term: str, columns: int, parent: QWidget | None = None) -> None:
         super().__init__(title, term, columns, parent)
         self._is_open = False
-        self._url = ""
         self.group.changed.connect(self.chosen)
         self.more = Button("", "link")
         self.more.clicked.connect(self._toggle)
         self.heading.addWidget(self.more)
-        self.words = Label("", "small", wrap=True)
-        self.paper = Button("", "link", "external-link", compact=True)
-        self.paper.clicked.connect(self._open_paper)
-        foot = QHBoxLayout()
-        foot.addWidget(self.words, 1)
-        foot.addWidget(self.paper)
-        layout = self.layout()
-        assert isinstance(layout, QVBoxLayout)
-        layout.addLayout(foot)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.group.set_columns(self._columns - (self.width() < _WIDE))
 
     def show_some(self, cards: Mapping[str, MethodCard] | Mapping[str, AdapterCard], chosen: str) -> None:
         """Show the usual ones of `cards`, the rare ones as asked for, and no others."""
@@ -95,9 +95,6 @@ class _RareCards(_Cards):
         self.more.setVisible(hidden > 0)
         words = self.tr("Show fewer") if self._is_open else self.tr("Show {n} more").format(n=hidden)
         self.more.set_label(words)
-        paper = cards[chosen].paper
-        self.paper.set_label(paper.title)
-        self._url = paper.url
 
     def kinds(self) -> list[str]:
         """Every kind that has a card here."""
@@ -106,9 +103,6 @@ class _RareCards(_Cards):
     def _toggle(self) -> None:
         self._is_open = not self._is_open
         self.show_some(self._cards, self._chosen)
-
-    def _open_paper(self) -> None:
-        QDesktopServices.openUrl(QUrl(self._url))
 
 
 class LossCards(_RareCards):
@@ -131,7 +125,8 @@ class LossCards(_RareCards):
         if _has_siblings(card.family):
             family = {kind: other for kind, other in METHODS.items() if other.family == card.family}
             self.show_some(family, card.kind)
-            self.words.setText(f"{card.good_for} {card.costs}")
+            told = [(self.tr("Good for"), card.good_for), (self.tr("Costs"), card.costs)]
+            self.foot.fill(card.paper, told)
 
 
 class AdapterCards(_RareCards):
@@ -155,14 +150,16 @@ class AdapterCards(_RareCards):
             self.group.choice(kind).set_blocked(blocked.get(kind, ""))
         self.show_some(ADAPTERS, job.adapter.kind)
         card = ADAPTERS[job.adapter.kind]
-        self.words.setText(" ".join((card.good_for, card.costs, self._result(card))))
+        told = [(self.tr("Good for"), card.good_for), (self.tr("Costs"), card.costs)]
+        self.foot.fill(card.paper, [*told, (self.tr("Export as"), self._result(card))])
 
     def _result(self, card: AdapterCard) -> str:
         ways = [self.tr("one complete model")] if card.can_merge else []
         ways += ["GGUF"] if card.can_gguf else []
         ways += [self.tr("the adapter alone")] if card.saves != "model" else []
         listed = self.tr("{others} or {last}").format(others=", ".join(ways[:-1]), last=ways[-1])
-        return self.tr("The result can be exported as {ways}.").format(ways=listed if ways[:-1] else ways[-1])
+        words = listed if ways[:-1] else ways[-1]
+        return f"{words[:1].upper()}{words[1:]}."
 
 
 def _first_method(family: str) -> str:

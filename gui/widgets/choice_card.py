@@ -58,7 +58,8 @@ class ChoiceCard(QAbstractButton):
         small = theme.font(12)
         inner = width - 2 * _PAD
         term = text_height(self._term, small, inner) if self._term else 0
-        return _PAD + line + 8 + term + 4 + text_height(self._below(), self._below_font(), inner) + _PAD
+        below = text_height(self._below(), self._below_font(), inner)
+        return _PAD + max(line, self._title_height(width)) + 8 + term + 4 + below + _PAD
 
     def sizeHint(self) -> QSize:
         return QSize(200, self.heightForWidth(200))
@@ -76,7 +77,7 @@ class ChoiceCard(QAbstractButton):
         paint_mark(painter, QPointF(_PAD + 8.5, _PAD + line / 2 + 1), self.isChecked(), is_blocked)
         self._paint_title(painter, line, tokens.muted if is_blocked else tokens.text)
         inner = self.width() - 2 * _PAD
-        top = _PAD + line + 8
+        top = _PAD + max(line, self._title_height(self.width())) + 8
         if self._term:
             painter.setFont(theme.font(12))
             painter.setPen(theme.colour(tokens.muted))
@@ -88,16 +89,22 @@ class ChoiceCard(QAbstractButton):
         painter.drawText(QRectF(_PAD, top, inner, self.height() - top), WRAP, self._below())
 
     def _paint_title(self, painter: QPainter, line: int, colour: str) -> None:
-        font = theme.font(13, "medium" if self._reason else "semibold")
+        font = self._title_font()
         room = self.width() - _TITLE_LEFT - _PAD
         title_width = QFontMetrics(font).horizontalAdvance(self._title) + 6
         if self._badge and title_width + self._badge_width() <= room:  # the title comes first
             room -= self._paint_badge(painter, line)
         painter.setFont(font)
         painter.setPen(theme.colour(colour))
-        shown = QFontMetrics(font).elidedText(self._title, Qt.TextElideMode.ElideRight, room)
-        left = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
-        painter.drawText(QRectF(_TITLE_LEFT, _PAD + 1, room, line), left, shown)
+        height = max(line, self._title_height(self.width()))
+        painter.drawText(QRectF(_TITLE_LEFT, _PAD + 1, room, height), WRAP, self._title)
+
+    def _title_font(self) -> QFont:
+        return theme.font(13, "medium" if self._reason else "semibold")
+
+    def _title_height(self, width: int) -> int:
+        """A long title goes on in a second line."""
+        return text_height(self._title, self._title_font(), width - _TITLE_LEFT - _PAD)
 
     def _paint_badge(self, painter: QPainter, line: int) -> int:
         text, ground = theme.current().tone("accent")

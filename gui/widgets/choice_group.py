@@ -2,12 +2,19 @@
 
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QAbstractButton, QGridLayout, QWidget
+from PySide6.QtWidgets import QAbstractButton, QGridLayout, QSpacerItem, QWidget
 
 from gui.widgets.choice_card import ChoiceCard
 from gui.widgets.radio_row import RadioRow
 
 _STEPS = {Qt.Key.Key_Left: -1, Qt.Key.Key_Up: -1, Qt.Key.Key_Right: 1, Qt.Key.Key_Down: 1}
+
+
+class _Gap(QSpacerItem):
+    """Stands for a choice that is not there: the grid keeps its column and the spacing before it."""
+
+    def isEmpty(self) -> bool:
+        return False
 
 
 class ChoiceGroup(QWidget):
@@ -25,6 +32,7 @@ class ChoiceGroup(QWidget):
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(spacing)
         self._choices: dict[str, ChoiceCard | RadioRow] = {}
+        self._gaps: list[_Gap] = []
         self._value = ""
 
     def add(self, value: str, choice: ChoiceCard | RadioRow) -> None:
@@ -93,5 +101,11 @@ class ChoiceGroup(QWidget):
         shown = [choice for choice in self._choices.values() if not choice.isHidden()]
         for place, choice in enumerate(shown):
             self._layout.addWidget(choice, place // self._columns, place % self._columns)
+        for gap in self._gaps:
+            self._layout.removeItem(gap)
+        # A column without anything has no spacing: the cards of a short row would be wider than those above.
+        self._gaps = [_Gap(0, 0) for _ in range(len(shown), self._columns)]
+        for place, gap in enumerate(self._gaps, len(shown)):
+            self._layout.addItem(gap, 0, place)
         for column in range(max(self._columns, self._layout.columnCount())):
             self._layout.setColumnStretch(column, int(column < self._columns))

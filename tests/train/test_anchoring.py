@@ -47,9 +47,7 @@ def test_a_second_run_with_the_same_reference_starts_at_once(method, adapter, lo
     assert [step.loss for step in first] == [step.loss for step in second]
 
 
-FREE = [
-    kind for kind, card in METHODS.items() if card.family == "preference" and not card.needs_reference
-]
+FREE = [kind for kind, card in METHODS.items() if card.family == "preference" and not card.needs_reference]
 
 
 @pytest.mark.parametrize("method", FREE)

@@ -1,7 +1,9 @@
 import pytest
 
 from engine.job.adapters import ADAPTERS
+from engine.job.exports import export_problem
 from engine.job.job import with_kind
+from engine.job.methods import METHODS
 from engine.library import compression
 from gui.state.costs import costs_of
 from gui.state.words import rate_words
@@ -40,11 +42,45 @@ def test_a_rare_card_that_is_chosen_stays_in_view(page):
     assert page.adapters.more.text() == f"Show {len(RARE) - 1} more"
 
 
-def test_the_words_below_say_what_can_be_taken_away(page):
-    page.state.draft.set_kind("adapter", "prefix")
+@pytest.mark.parametrize("kind", ADAPTERS)
+def test_the_words_below_say_what_it_is_good_for_and_what_can_be_taken_away(kind, page):
+    page.state.draft.set_kind("adapter", kind)
     rest()
-    assert page.adapters.words.text().endswith("The result can be exported as the adapter alone.")
-    assert page.adapters.paper.text() == ADAPTERS["prefix"].paper.title
+    card, words = ADAPTERS[kind], page.adapters.foot.words()
+    assert words.startswith(f"Good for: {card.good_for} Costs: {card.costs} Export as: ")
+    ways = words.partition("Export as: ")[2].lower()
+    assert ("one complete model" in ways) == (export_problem(card, "merged")[0] == "")
+    assert ("gguf" in ways) == (export_problem(card, "gguf")[0] == "")
+    assert ("the adapter alone" in ways) == (export_problem(card, "adapter")[0] == "")
+    assert page.adapters.foot.paper.text() == card.paper.title
+
+
+@pytest.mark.parametrize("kind", METHODS)
+def test_every_method_says_what_it_is_good_for_and_names_its_paper(kind, page):
+    page.state.draft.set_kind("method", kind)
+    rest()
+    card = METHODS[kind]
+    (foot,) = (foot for foot in (page.tasks.foot, page.losses.foot) if foot.isVisible())
+    assert foot.words() == f"Good for: {card.good_for} Costs: {card.costs}"
+    assert foot.paper.text() == card.paper.title
+
+
+def test_cards_stand_in_fewer_columns_where_the_window_is_narrow(page):
+    page.state.draft.set_kind("method", "dpo")
+    window = page.window()
+    for width, losses, adapters in ((1280, 4, 5), (1024, 3, 4)):
+        window.resize(width, 800)
+        rest()
+        firsts = [{choice.y() for choice in shown_choices(group)} for group in (page.losses, page.adapters)]
+        top = [
+            sum(choice.y() == min(ys) for choice in shown_choices(group))
+            for group, ys in zip((page.losses, page.adapters), firsts, strict=True)
+        ]
+        assert top == [losses, adapters]
+
+
+def shown_choices(cards):
+    return [card for card in map(cards.group.choice, cards.kinds()) if card.isVisible()]
 
 
 def test_the_learning_rate_follows_the_card_until_a_person_changes_it(page):

@@ -10,6 +10,13 @@ def test_a_longer_reason_makes_a_narrow_card_taller():
     assert card.heightForWidth(500) < card.heightForWidth(180)
 
 
+def test_a_long_title_goes_on_in_a_second_line_and_moves_the_rest_down():
+    long = ChoiceCard("Preference with a fixed goal", "IPO", "Short.")
+    short = ChoiceCard("Preference", "IPO", "Short.")
+    assert long.heightForWidth(160) > short.heightForWidth(160)
+    assert long.heightForWidth(400) == short.heightForWidth(400)
+
+
 def test_title_term_badge_and_sentence_are_spoken():
     card = ChoiceCard("LoRA", "Low-rank adapter", "Small and quick.", "Recommended")
     assert card.accessibleName() == "LoRA (Low-rank adapter)"

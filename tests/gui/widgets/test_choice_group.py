@@ -5,6 +5,7 @@ from PySide6.QtTest import QTest
 from gui.widgets.choice_card import ChoiceCard
 from gui.widgets.choice_group import ChoiceGroup
 from gui.widgets.radio_row import RadioRow
+from tests.gui.waiting import rest
 
 
 @pytest.fixture(params=[ChoiceCard, RadioRow], ids=["cards", "rows"])
@@ -89,3 +90,16 @@ def test_setting_a_value_is_silent(group, heard):
     group.set_value("full")
     assert group.value() == "full"
     assert heard == []
+
+
+def test_cards_of_a_short_row_are_as_wide_as_those_of_a_full_one(qapp):
+    widths = []
+    for count in (2, 4):
+        group = ChoiceGroup(4)
+        for number in range(count):
+            group.add(str(number), ChoiceCard(f"Card {number}", "term", "Sentence."))
+        group.resize(1000, 200)
+        group.show()
+        rest()
+        widths.append(group.choice("0").width())
+    assert widths[0] == widths[1]
