@@ -14,14 +14,13 @@ _TOP = Qt.AlignmentFlag.AlignTop
 
 
 class CardFoot(QWidget):
-    """A short heading with a sentence below for each fact, side by side, and the paper's link at the right end."""
+    """Facts side by side, each a short heading and its sentence, and the paper's link at the right end."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
-        self._grid.setHorizontalSpacing(24)
-        self._grid.setVerticalSpacing(1)
+        self._grid.setHorizontalSpacing(7)
         self._facts: list[tuple[Label, Label]] = []
         self._url = ""
         self.paper = Button("", "link", "external-link", compact=True)
@@ -31,9 +30,11 @@ class CardFoot(QWidget):
         """Show these (heading, sentence) facts, always as many, and the paper's link."""
         if not self._facts:
             self._build(len(facts))
-        for (heading, sentence), (title, text) in zip(self._facts, facts, strict=True):
+        for place, (title, text) in enumerate(facts):
+            heading, sentence = self._facts[place]
             heading.setText(title)
             sentence.setText(text)
+            self._grid.setColumnStretch(2 * place + 1, len(text))  # so that all break at the same width, if any
         self.paper.set_label(paper.title)
         self.paper.setAccessibleName(self.tr("Open the paper: {title}").format(title=paper.title))
         self._url = paper.url
@@ -43,13 +44,13 @@ class CardFoot(QWidget):
         return " ".join(f"{heading.text()}: {sentence.text()}" for heading, sentence in self._facts)
 
     def _build(self, count: int) -> None:
-        for column in range(count):
+        for place in range(count):
             heading, sentence = Label("", "smallstrong"), Label("", "small", wrap=True)
-            self._grid.addWidget(heading, 0, column, _TOP)
-            self._grid.addWidget(sentence, 1, column, _TOP)
-            self._grid.setColumnStretch(column, 1)
+            sentence.setContentsMargins(0, 0, 10, 0)
+            self._grid.addWidget(heading, 0, 2 * place, _TOP)
+            self._grid.addWidget(sentence, 0, 2 * place + 1, _TOP)
             self._facts.append((heading, sentence))
-        self._grid.addWidget(self.paper, 0, count, 2, 1, _TOP | Qt.AlignmentFlag.AlignRight)
+        self._grid.addWidget(self.paper, 0, 2 * count, _TOP | Qt.AlignmentFlag.AlignRight)
 
     def _open(self) -> None:
         QDesktopServices.openUrl(QUrl(self._url))
