@@ -44,7 +44,7 @@ def create_run(job: Job, runs: Path | None = None, parent: str | None = None) ->
     name = _unused_name(_job_name(job), store)
     record = RunRecord(
         name=name,
-        model=_model_words(job.model.source),
+        model=source_words(job.model.source),
         data=", ".join(Path(source.path).name for source in job.data),
         method=_method_words(job),
         parent=parent,
@@ -66,8 +66,8 @@ def _with_parent(job: Job, parent: str | None, store: Path) -> tuple[Job, str | 
     return dataclasses.replace(job, model=model), parent or str(run)
 
 
-def _model_words(source: str) -> str:
-    """A short name for a list: that of a folder or hub model, or of the run that was begun from."""
+def source_words(source: str) -> str:
+    """A short name for a model: that of a folder or hub model, or of the run that is begun from."""
     path = Path(split_step(source)[0]).expanduser()
     return _record_of(path).name if _is_run(path) else Path(source).name or source
 

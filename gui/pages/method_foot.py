@@ -34,7 +34,9 @@ class CardFoot(QWidget):
             heading, sentence = self._facts[place]
             heading.setText(title)
             sentence.setText(text)
-            self._grid.setColumnStretch(2 * place + 1, len(text))  # so that all break at the same width, if any
+            self._grid.setColumnStretch(
+                2 * place + 1, len(text)
+            )  # so that all break at the same width, if any
         self.paper.set_label(paper.title)
         self.paper.setAccessibleName(self.tr("Open the paper: {title}").format(title=paper.title))
         self._url = paper.url

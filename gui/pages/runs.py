@@ -1,5 +1,6 @@
 """Runs: every run with its settings, curve and votes; overlay several; compare, export, resume, name, delete."""
 
+import dataclasses
 import time
 from pathlib import Path
 
@@ -190,6 +191,14 @@ class RunsPage(Page):
             self.state.close_run()
             self.state.navigate.emit("method")
 
+    def begin_from(self, folder: Path) -> None:
+        """The draft's model becomes what this run learned: instruction tuning, then preference, for example."""
+        draft = self.state.draft
+        model = dataclasses.replace(draft.job.model, source=str(folder), revision=None)
+        draft.replace(dataclasses.replace(draft.job, model=model, name=""))
+        self.state.close_run()
+        self.state.navigate.emit("data")
+
     def _watch(self, key: str) -> None:
         self._show_on_train(Path(key))
 
@@ -222,6 +231,8 @@ class RunsPage(Page):
         folder = chosen[0].folder
         menu = QMenu(self)
         menu.addAction(self.tr("Show on the Train page"), lambda: self._show_on_train(folder))
+        begin = menu.addAction(self.tr("Begin a new run from its result"), lambda: self.begin_from(folder))
+        begin.setEnabled(_has_result(folder))
         menu.addAction(self.tr("Rename…"), self._rename, QKeySequence(Qt.Key.Key_F2))
         url = QUrl.fromLocalFile(str(folder))
         menu.addAction(self.tr("Show in the file manager"), lambda: QDesktopServices.openUrl(url))
@@ -288,7 +299,7 @@ def _table_row(row: RunRow) -> TableRow:
     return TableRow(
         key=str(row.folder),
         name=record.name,
-        model=record.model,
+        model=f"↳ {row.parent}" if row.parent else record.model,
         method=method_words(row.job) if row.job else record.method,
         when=_when(record.created),
         points=tuple(row.curves.spark()),

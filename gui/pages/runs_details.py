@@ -102,7 +102,9 @@ class RunsDetails(QWidget):
 
     def _results(self) -> list[tuple[str, list[str]]]:
         rows = self._rows
+        begun = [(self.tr("Begins from"), [row.parent or "–" for row in rows])]
         return [
+            *(begun if any(row.parent for row in rows) else []),
             (self.tr("Best validation loss"), [number_words(row.record.best_loss) for row in rows]),
             (self.tr("Last training loss"), [number_words(row.record.last_loss) for row in rows]),
             (self.tr("Steps"), [f"{row.record.step} / {row.record.steps}" for row in rows]),

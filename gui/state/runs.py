@@ -12,7 +12,7 @@ from engine.job.errors import EngineError
 from engine.job.job import CARD_SECTIONS, PLAIN_SECTIONS, Choice, Job, read_job
 from engine.job.record import RunRecord
 from engine.job.settings import setting_fields
-from engine.library.runs import list_runs, settle
+from engine.library.runs import list_runs, settle, source_words
 from gui.state.background import in_background
 
 SPARK_POINTS = 60
@@ -38,12 +38,13 @@ class Curves:
 
 @dataclass(frozen=True)
 class RunRow:
-    """One run of the table."""
+    """One run of the table. `parent` is the name of the run it began from, "" for a plain model."""
 
     folder: Path
     record: RunRecord
     job: Job | None
     curves: Curves
+    parent: str = ""
 
 
 class RunsState(QObject):
@@ -74,7 +75,9 @@ class RunsState(QObject):
                 record = settle(info.folder)
             except EngineError:  # damaged: `list_runs` already says so
                 record = info.record
-            rows.append(RunRow(info.folder, record, _job_of(info.folder), self._curves_of(info.folder)))
+            parent = source_words(record.parent) if record.parent else ""
+            curves = self._curves_of(info.folder)
+            rows.append(RunRow(info.folder, record, _job_of(info.folder), curves, parent))
         return rows
 
     def _curves_of(self, folder: Path) -> Curves:

@@ -8,6 +8,7 @@ from engine.job.adapters import ADAPTERS
 from engine.job.job import Job
 from engine.job.sections import STARTER
 from engine.library.arithmetic import time_words
+from engine.library.runs import source_words
 
 
 def size_words(size: float) -> str:
@@ -58,7 +59,7 @@ def parameters_words(count: int) -> str:
 
 def model_words(job: Job) -> str:
     """The model's short name."""
-    return "Starter" if job.model.source == STARTER else Path(job.model.source).name
+    return "Starter" if job.model.source == STARTER else source_words(job.model.source)
 
 
 def method_words(job: Job) -> str:
