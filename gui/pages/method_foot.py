@@ -10,6 +10,7 @@ from engine.job.cards import Paper
 from gui.widgets.buttons import Button
 from gui.widgets.labels import Label
 
+_ROOM = 12  # letters that a short sentence is given beyond its own
 _TOP = Qt.AlignmentFlag.AlignTop
 
 
@@ -34,9 +35,8 @@ class CardFoot(QWidget):
             heading, sentence = self._facts[place]
             heading.setText(title)
             sentence.setText(text)
-            self._grid.setColumnStretch(
-                2 * place + 1, len(text)
-            )  # so that all break at the same width, if any
+            # In proportion to their lengths, so that all sentences break at the same width, if any.
+            self._grid.setColumnStretch(2 * place + 1, len(text) + _ROOM)
         self.paper.set_label(paper.title)
         self.paper.setAccessibleName(self.tr("Open the paper: {title}").format(title=paper.title))
         self._url = paper.url
