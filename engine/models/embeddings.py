@@ -173,8 +173,9 @@ def _narrow(module: Any, inputs: object, vectors: Tensor) -> Tensor:
 def _learned(wrapper: Any) -> Tensor:
     """The whole matrix (V, D) as learned, in float32."""
     if isinstance(wrapper, ModulesToSaveWrapper):
-        copied: Tensor = wrapper.modules_to_save[_NAME].weight
-        return copied.detach().float()
+        copied: Any = wrapper.modules_to_save[_NAME].weight
+        weight: Tensor = copied.detach().float()
+        return weight
     adapter = wrapper.token_adapter
     rows = torch.tensor(adapter.token_indices[_NAME], device=adapter.base_layer.weight.device)
     delta: Any = adapter.trainable_tokens_delta[_NAME]

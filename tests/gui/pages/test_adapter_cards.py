@@ -161,6 +161,8 @@ def test_the_estimate_follows_what_words_learn(page):
     before, width = trained(), 192  # the starter's, whose one matrix reads and writes
     page.state.draft.set_value("model.new_tokens", ("<tool>", "</tool>"))
     assert trained() == before + 2 * width
+
+
 def test_learned_positions_that_leave_no_room_are_refused_before_training(page):
     page.state.draft.set_kind("adapter", "prefix")
     page.state.draft.set_value("adapter.virtual_tokens", 1000)
