@@ -72,7 +72,8 @@ def test_the_drift_is_measured_from_the_model_before_training(adapter, monkeypat
 
     monkeypatch.setattr(PairObjective, "_of", noted)
     train = {"learning_rate": 1e-2, "steps": 1}
-    events = run(tiny_job(tmp_path, "simpo", adapter, train=train), tmp_path / "run")
+    rows = {"packing": "off"}  # a plain model takes the same batches
+    events = run(tiny_job(tmp_path, "simpo", adapter, train=train, rows=rows), tmp_path / "run")
     base = Policy(load_model(tmp_path / "model", "float32", "cpu").model, "cpu")
     drifts = []
     with torch.no_grad():
