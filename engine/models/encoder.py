@@ -9,8 +9,9 @@ from engine.data.rows import Conversation, Feedback, Message, Preference, Row, T
 from engine.job.errors import DataError
 from engine.models.cutting import Cut, cuts, droppable, pieces
 from engine.models.encoded import ANSWER_TOO_LONG, TOO_LONG, Encoded, EncodedPair, Refused, Result
+from engine.models.placed import Span, Tokens
 from engine.models.rendering import Writer
-from engine.models.tokens import Passage, Span, Tokens
+from engine.models.tokens import Passage
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ import jinja2
 from engine.data.rows import Message
 from engine.job.errors import DataError, ModelError
 from engine.models.chat_jinja import FAULTS, ChatTemplate, LimitError
+from engine.models.placed import Span
 from engine.models.template_trial import check_template, over_bounds
-from engine.models.tokens import Passage, Span, TextTokens
+from engine.models.tokens import Passage, TextTokens
 
 _THOUGHT = re.compile(r"\s*(?:<think>.*?</think>\s*)?", re.DOTALL)
 _NONCHARACTERS = [chr(code) for code in range(0xFDD0, 0xFDF0)]  # Unicode promises that no text uses them

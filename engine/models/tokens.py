@@ -1,7 +1,6 @@
 """Text to token ids with their places in the text, where some passages must stay text whatever they look like."""
 
 import re
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,9 +9,8 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from engine.job.errors import ModelError
-
-Span = tuple[int, int]  # first character, and the one after the last
-
+from engine.models.placed import Span, Tokens
+from engine.models.words import Words
 
 @dataclass(frozen=True)
 class Passage:
@@ -20,42 +18,6 @@ class Passage:
 
     text: str
     literal: tuple[Span, ...] = ()
-
-
-class Tokens:
-    """Ids, and which characters each stands for.
-
-    The tokenizer is asked only where an answer begins or ends: a list of all places takes half as long as the
-    tokenising itself.
-    """
-
-    def __init__(self, ids: list[int], spans: list[Span] | None, encoding: Any = None) -> None:
-        # Any: tokenizers' Encoding is not typed
-        self.ids = ids
-        self._spans, self._encoding = spans, encoding
-
-    @property
-    def spans(self) -> list[Span]:
-        """For each id the characters that it stands for."""
-        if self._spans is None:
-            self._spans = list(self._encoding.offsets)
-        return self._spans
-
-    def ending_after(self, at: int) -> int:
-        """The first token that holds character `at` or stands after it."""
-        found = None if self._spans is not None else self._encoding.char_to_token(at)
-        if found is not None:
-            return int(found)
-        return bisect_right(self.spans, at, key=lambda span: max(span[1], span[0] + 1))
-
-    def starting_from(self, at: int) -> int:
-        """The first token that begins at character `at` or after it."""
-        found = None if self._spans is not None else self._encoding.char_to_token(at)
-        if found is None:
-            return bisect_left(self.spans, at, key=lambda span: span[0])
-        while found < len(self.ids) and self._encoding.token_to_chars(found)[0] < at:
-            found += 1  # it began before; so do others that share a character with it
-        return int(found)
 
 
 class TextTokens:
@@ -69,6 +31,7 @@ class TextTokens:
             advice = "Choose a model whose folder has a tokenizer.json."
             raise ModelError("The model's tokenizer has no fast form (tokenizer.json).", advice)
         self._whole = _bare(tokenizer.backend_tokenizer)
+        self._words = Words.of(self._whole)
         added = tokenizer.added_tokens_decoder
         self.added = {token.content: number for number, token in added.items() if token.content}
         self.controls = {token.content for token in added.values() if token.special and token.content}
@@ -77,11 +40,8 @@ class TextTokens:
 
     def encode(self, passages: Sequence[Passage]) -> list[Tokens]:
         """The tokens of each passage, the plain ones in one batch."""
-        plain = [passage.text for passage in passages if not passage.literal]
-        encoded = iter(self._whole.encode_batch(plain, add_special_tokens=False))
-        return [
-            self._piecewise(passage) if passage.literal else _tokens(next(encoded)) for passage in passages
-        ]
+        plain = iter(self._plain([passage.text for passage in passages if not passage.literal]))
+        return [self._piecewise(passage) if passage.literal else next(plain) for passage in passages]
 
     def control_texts(self, text: str) -> list[Span]:
         """Where a text holds what reads like a control token."""
@@ -93,6 +53,11 @@ class TextTokens:
         copy = _bare(self._whole)
         copy.encode_special_tokens = True
         return copy
+
+    def _plain(self, texts: list[str]) -> list[Tokens]:
+        if self._words is not None:
+            return self._words.encode(texts)
+        return [_tokens(found) for found in self._whole.encode_batch(texts, add_special_tokens=False)]
 
     def _piecewise(self, passage: Passage) -> Tokens:
         """Control tokens outside of the literal spans as what they are, the text between them as text."""
