@@ -38,7 +38,7 @@ class Tally:
             else:
                 lengths.append(len(side.ids) + side.cut)
             self.kept += len(side.ids)
-            self.trained += sum(side.trained)
+            self.trained += side.trained.count(True)
         if sides[0].part:
             return True
         self.rows += 1
@@ -48,7 +48,7 @@ class Tally:
         if is_cut:
             self.cut += 1
             _note(self.cut_rows, result.number)
-        if not all(any(side.trained) for side in sides):
+        if not all(True in side.trained for side in sides):
             self._refuse(result.number, NOTHING_LEARNED if is_cut else NO_TOKEN_LEARNED)
             return False
         if any(not side.cut and side.parts == 1 and _last_learned(side) not in self.ends for side in sides):
