@@ -208,7 +208,8 @@ class Encoder:
 def _shortened(sequence: _Sequence, cut: Cut) -> _Sequence:
     trained = cut.of(sequence.trained)
     trained[0] = False
-    return _Sequence(cut.of(sequence.ids), trained, sequence.answer, sequence.controls)
+    answer = min(cut.head + max(0, sequence.answer - cut.start), len(trained))
+    return _Sequence(cut.of(sequence.ids), trained, answer, sequence.controls)
 
 
 def _shared(sequences: Sequence[_Sequence]) -> int:

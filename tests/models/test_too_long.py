@@ -116,3 +116,16 @@ def test_both_sides_of_a_long_pair_keep_the_same_prompt_and_the_limit(limit):
     assert not any(pair.chosen.trained[: pair.prompt_length] + pair.rejected.trained[: pair.prompt_length])
     assert any(pair.chosen.trained)
     assert any(pair.rejected.trained)
+
+
+@pytest.mark.parametrize("limit", [12, 20, 30])
+def test_a_cut_pair_whose_answers_begin_alike_shares_its_prompt_and_no_learned_token(limit):
+    tokenizer, template = chatml()
+    asked = (Message("user", "The cat says hello, and the dog says hello too. " * 3),)
+    alike = Message("assistant", "It is green.")
+    row = Preference(1, asked, (alike,), (alike, Message("user", "Sure?"), Message("assistant", "No.")))
+    whole = encode(row, tokenizer, template, "answers", None)
+    pair = encode(row, tokenizer, template, "answers", limit)
+    first = pair.chosen.trained.index(True)
+    assert whole.chosen.trained.index(True) == whole.prompt_length
+    assert pair.prompt_length == first == pair.rejected.trained.index(True)
