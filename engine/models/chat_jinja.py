@@ -56,7 +56,11 @@ class ChatTemplate:
         most = _LONGEST + 20 * sum(len(message["content"]) for message in messages)
         written = self._environment.written
         written.begin()
-        values = {"messages": [dict(message) for message in messages], "add_generation_prompt": opens, **names}
+        values = {
+            "messages": [dict(message) for message in messages],
+            "add_generation_prompt": opens,
+            **names,
+        }
         with _bounded():
             for part in self._parts(values):
                 written.add(part)

@@ -12,6 +12,7 @@ from engine.job.errors import ModelError
 from engine.models.placed import Span, Tokens
 from engine.models.words import Words
 
+
 @dataclass(frozen=True)
 class Passage:
     """Text to tokenise. What lies in `literal` spans is text even where it reads like a control token."""
