@@ -1,9 +1,11 @@
 """The rows of a job as one sequence: each is built when it is asked for, so that a million take little memory."""
 
+import hashlib
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import islice
 from operator import lt
 from typing import overload
@@ -58,6 +60,19 @@ class Rows(Sequence[Row]):
 
     def __repr__(self) -> str:
         return f"Rows({list(self[:5])}{', ...' if len(self) > 5 else ''})"
+
+    @cached_property
+    def mark(self) -> str:
+        """The same for the same rows: 32 hex digits over their files' bytes, what they say, and which of them they are.
+
+        Which columns were read in which way shows in what the rows say.
+        """
+        digest = hashlib.blake2b(digest_size=16)
+        for part in self._parts:
+            shape = f"{part.table.hash} {part.table.first} {part.shape.kind} "
+            digest.update(shape.encode() + part.scan.usable.tobytes() + part.scan.contents.tobytes())
+        digest.update(self.numbers.tobytes())
+        return digest.hexdigest()
 
     def numbered(self, number: int) -> Row:
         """The row of a number, which must be one of `numbers`."""

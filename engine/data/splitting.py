@@ -3,7 +3,7 @@
 import hashlib
 from array import array
 from collections.abc import Sequence
-from typing import TypeVar, cast
+from typing import TypeVar, cast, overload
 
 from engine.data.rows import Row, prompt_key
 from engine.data.rows_view import Rows
@@ -15,6 +15,10 @@ _SPREAD = (
 )
 
 
+@overload
+def split(rows: Rows, share: float, seed: int) -> tuple[Rows, Rows]: ...
+@overload
+def split(rows: Sequence[R], share: float, seed: int) -> tuple[Sequence[R], Sequence[R]]: ...
 def split(rows: Sequence[R], share: float, seed: int) -> tuple[Sequence[R], Sequence[R]]:
     """Training and validation rows: rows with the same prompt stay together, a seed always gives the same.
 

@@ -1,13 +1,19 @@
-"""The row cache: records of large files, and what was found in them, as Arrow files that are mapped, not loaded.
+"""The row cache: what large files hold, what was found in them, and their tokens, as Arrow files that are mapped.
 
-Everything in it may be deleted at any time; it is kept under a bound, the longest unused first.
+Everything in it may be deleted at any time; it is kept under a bound, the longest unused first. Several processes may
+use it at once: an entry is complete or absent, and what is damaged counts as absent.
 """
 
 import contextlib
 import hashlib
 import json
+import mmap
 import os
 import shutil
+import sys
+import tempfile
+import time
+import zlib
 from array import array
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +26,10 @@ from engine.library.folders import cache_folder
 CACHE_BYTES = 2_000_000_000
 _BATCH = 1024
 _BATCHES_KEPT = 4
-_FORMAT = 1
+_FORMAT = 2
+_TABLE, _FACTS, _PART = "table.arrow", "facts.json", ".part"
+_LEFT_OVER = 3600.0  # seconds without a change, after which nobody writes at a part any more
+_PIECE = 1 << 20
 
 
 def rows_cache() -> Path:
@@ -34,19 +43,25 @@ def cache_size() -> int:
 
 
 def clear_cache() -> None:
-    """Remove all of the row cache. What another program holds open stays until it is closed."""
-    shutil.rmtree(rows_cache(), ignore_errors=True)
+    """Remove all of the row cache but what is being written. What a program holds open stays until it is closed."""
+    for used, _, folder in _entries():
+        if not _is_being_written(folder, used):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def trim_cache(most: int = CACHE_BYTES) -> None:
-    """Remove what was longest unused until at most `most` bytes are left; the newest entry always stays."""
+    """Remove what was longest unused until at most `most` bytes are left.
+
+    The newest entry always stays, and so does what another process is writing.
+    """
     entries = sorted(_entries())
     total = sum(taken for _, taken, _ in entries)
-    for _, taken, folder in entries[:-1]:
+    for used, taken, folder in entries[:-1]:
         if total <= most:
             return
-        shutil.rmtree(folder, ignore_errors=True)
-        total -= taken
+        if not _is_being_written(folder, used):
+            shutil.rmtree(folder, ignore_errors=True)
+            total -= taken
 
 
 def key_of(*parts: object) -> str:
@@ -56,29 +71,47 @@ def key_of(*parts: object) -> str:
 
 
 def as_arrow(numbers: "array[int]") -> Any:  # Any: pyarrow is not typed
-    """Unsigned numbers as an Arrow column, without a copy."""
+    """Numbers (of type code "Q", "I" or "i") as an Arrow column, without a copy."""
     import pyarrow
 
-    kind = pyarrow.uint64() if numbers.typecode == "Q" else pyarrow.uint32()
+    kind = {"Q": pyarrow.uint64, "I": pyarrow.uint32, "i": pyarrow.int32}[numbers.typecode]()
     return pyarrow.Array.from_buffers(kind, len(numbers), [None, pyarrow.py_buffer(numbers)])
+
+
+def as_view(column: Any, code: str) -> "memoryview[int]":  # Any: pyarrow is not typed
+    """An Arrow column of numbers without gaps as they lie in memory, without a copy. `code`: their type code."""
+    size, data = array(code).itemsize, column.buffers()[1]
+    whole = memoryview(b"" if data is None else data)
+    part = whole[column.offset * size : (column.offset + len(column)) * size]
+    return part.cast("B").cast(code)  # type: ignore[call-overload]  # codes of ours, not literals
+
+
+def as_array(column: Any, code: str) -> "array[int]":  # Any: pyarrow is not typed
+    """An Arrow column of numbers without gaps, in pieces or not, as numbers of a type code."""
+    import pyarrow
+
+    found = array(code)
+    for piece in column.chunks if isinstance(column, pyarrow.ChunkedArray) else [column]:
+        found.frombytes(as_view(piece, code).cast("B"))
+    return found
 
 
 class Columns:
     """A table that is written batch by batch below a key, with facts beside it; complete or absent.
 
-    `schema` maps column names to Arrow type names.
+    `schema` maps column names to Arrow type names. A table that is not `packed` can be read at any place without
+    unpacking what lies around it. Every method raises OSError when the disk is full or cannot be written.
     """
 
-    def __init__(self, key: str, schema: Mapping[str, str]) -> None:
+    def __init__(self, key: str, schema: Mapping[str, str], is_packed: bool = True) -> None:
         import pyarrow
 
         self.folder = rows_cache() / key
-        self._part = self.folder.with_name(f"{key}.{os.getpid()}.part")
-        shutil.rmtree(self._part, ignore_errors=True)
-        self._part.mkdir(parents=True)
-        self._schema = pyarrow.schema([(name, _type(kind)) for name, kind in schema.items()])
-        options = pyarrow.ipc.IpcWriteOptions(compression="lz4")
-        self._sink = pyarrow.OSFile(str(self._part / "table.arrow"), "wb")
+        rows_cache().mkdir(parents=True, exist_ok=True)
+        self._part = Path(tempfile.mkdtemp(prefix=f"{key}.", suffix=_PART, dir=rows_cache()))
+        self._schema = arrow_schema(schema)
+        options = pyarrow.ipc.IpcWriteOptions(compression="lz4" if is_packed else None)
+        self._sink = pyarrow.OSFile(str(self._part / _TABLE), "wb")
         self._writer = pyarrow.ipc.new_file(self._sink, self._schema, options=options)
 
     def write(self, columns: Mapping[str, Sequence[Any]]) -> None:  # Any: of the columns' types
@@ -86,35 +119,57 @@ class Columns:
         import pyarrow
 
         arrays = [pyarrow.array(columns[field.name], field.type) for field in self._schema]
-        self._writer.write_batch(pyarrow.record_batch(arrays, schema=self._schema))
+        self.write_batch(pyarrow.record_batch(arrays, schema=self._schema))
+
+    def write_batch(self, batch: Any) -> None:  # Any: pyarrow is not typed
+        """Append one Arrow record batch of this schema."""
+        self._writer.write_batch(batch)
 
     def finish(self, facts: Mapping[str, object]) -> None:
         """Close the table; it can be opened from now on."""
         self._writer.close()
         self._sink.close()
-        (self._part / "facts.json").write_text(json.dumps(facts), "utf-8")
-        shutil.rmtree(self.folder, ignore_errors=True)
-        with contextlib.suppress(OSError):  # another process was faster: its entry is the same
-            self._part.replace(self.folder)
+        text = json.dumps(facts)
+        label = {"key": self.folder.name, "sum": _sum(self._part / _TABLE, text), "facts": text}
+        (self._part / _FACTS).write_text(json.dumps(label), "utf-8")
+        if not self._is_moved() and StoredColumns.opened(self.folder.name) is None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self._is_moved()
         shutil.rmtree(self._part, ignore_errors=True)
         trim_cache()
 
     def abandon(self) -> None:
         """Remove what was written."""
-        self._writer.close()
+        with contextlib.suppress(OSError):  # a full disk has no room for the end of the table either
+            self._writer.close()
         self._sink.close()
         shutil.rmtree(self._part, ignore_errors=True)
 
+    def _is_moved(self) -> bool:
+        """Whether the part could be moved to its place, where another process may have put the same before."""
+        try:
+            self._part.replace(self.folder)
+        except OSError:
+            return False
+        return True
+
 
 class StoredColumns:
-    """An opened entry: `facts` as written, `batch(i)` the i-th batch, `count` their number."""
+    """An opened entry: `facts` as written, `batch(i)` the i-th batch, `count` their number.
+
+    Raises OSError, ValueError, KeyError, TypeError or pyarrow's own errors for what is not whole.
+    """
 
     def __init__(self, folder: Path) -> None:
         import pyarrow
 
-        self.facts: dict[str, Any] = json.loads((folder / "facts.json").read_text("utf-8"))
-        self._map = pyarrow.memory_map(str(folder / "table.arrow"))
-        self._reader = pyarrow.ipc.open_file(self._map)
+        label = json.loads((folder / _FACTS).read_text("utf-8"))
+        if (label["key"], label["sum"]) != (folder.name, _sum(folder / _TABLE, label["facts"])):
+            raise ValueError(f"{folder} is not what was written there")
+        self.facts: dict[str, Any] = json.loads(label["facts"])
+        with (folder / _TABLE).open("rb") as file:
+            self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        self._reader = pyarrow.ipc.open_file(pyarrow.py_buffer(self._map))
         self.count: int = self._reader.num_record_batches
         with contextlib.suppress(OSError):
             os.utime(folder)
@@ -129,7 +184,7 @@ class StoredColumns:
             return cls(folder)
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, pyarrow.ArrowException):
+        except (OSError, ValueError, KeyError, TypeError, pyarrow.ArrowException):
             shutil.rmtree(folder, ignore_errors=True)
             return None
 
@@ -140,6 +195,11 @@ class StoredColumns:
     def batches(self) -> Iterator[Any]:  # Any: pyarrow is not typed
         """All batches in order."""
         return (self.batch(index) for index in range(self.count))
+
+    def let_go(self) -> None:
+        """Count what was read no longer as this process's memory; it stays in the system's cache, and readable."""
+        if sys.platform == "linux":
+            self._map.madvise(mmap.MADV_DONTNEED)
 
 
 class RecordStore:
@@ -252,6 +312,13 @@ def _unpacked(data: bytes) -> Any:  # Any: a record or a fault
     return Fault(*value) if isinstance(value, list) else value
 
 
+def arrow_schema(schema: Mapping[str, str]) -> Any:  # Any: pyarrow is not typed
+    """Column names and Arrow type names as Arrow's own schema; "list:uint32" is a list."""
+    import pyarrow
+
+    return pyarrow.schema([(name, _type(kind)) for name, kind in schema.items()])
+
+
 def _type(kind: str) -> Any:  # Any: pyarrow is not typed
     import pyarrow
 
@@ -260,12 +327,28 @@ def _type(kind: str) -> Any:  # Any: pyarrow is not typed
     return pyarrow.type_for_alias(kind)
 
 
+def _sum(table: Path, facts: str) -> str:
+    """A checksum over a table's bytes and what is said of it: disks and copies lose bits without a word."""
+    total = zlib.crc32(facts.encode("utf-8", "surrogatepass"))
+    with table.open("rb") as file:
+        while piece := file.read(_PIECE):
+            total = zlib.crc32(piece, total)
+    return f"{total:08x}"
+
+
+def _is_being_written(folder: Path, changed: float) -> bool:
+    return folder.suffix == _PART and time.time() - changed < _LEFT_OVER
+
+
 def _entries() -> list[tuple[float, int, Path]]:
-    """Last use, bytes and folder of every entry."""
+    """Last use, or last change of what is being written, bytes and folder of every entry."""
     found = []
     with contextlib.suppress(OSError):
         for folder in rows_cache().iterdir():
             with contextlib.suppress(OSError):
-                taken = sum(file.stat().st_size for file in folder.iterdir()) if folder.is_dir() else 0
-                found.append((folder.stat().st_mtime, taken, folder))
+                files = [file.stat() for file in folder.iterdir()] if folder.is_dir() else []
+                used = folder.stat().st_mtime
+                if folder.suffix == _PART:
+                    used = max([used, *(file.st_mtime for file in files)])
+                found.append((used, sum(file.st_size for file in files), folder))
     return found

@@ -1,9 +1,13 @@
 """What many encoded rows add up to: lengths, what is learned, what was refused, and what a person should know."""
 
+from array import array
 from collections.abc import Sequence
+from typing import Any
 
+from engine.data.store import as_array
 from engine.job.errors import DataError
-from engine.models.encoded import ANSWER_TOO_LONG, TOO_LONG, Encoded, EncodedPair, Refused, Result
+from engine.models.encoded import ANSWER_TOO_LONG, TOO_LONG
+from engine.models.encoded_table import EncodedTable
 
 NOTHING_LEARNED = "nothing to learn from is left after the cut"
 NO_TOKEN_LEARNED = "no token of it is learned"
@@ -12,48 +16,66 @@ _NAMED = 5
 
 
 class Tally:
-    """Sums over encoded rows. Lengths are those before the cut; `refused` holds row numbers by reason."""
+    """Sums over encoded rows. Lengths are those before the cut, in tokens; `refused` holds row numbers by reason.
 
-    def __init__(self, ends: Sequence[int]) -> None:
+    `ends`: the ids that end an answer.
+    """
+
+    def __init__(self, ends: Sequence[int], table: EncodedTable | None = None) -> None:
         self.ends = ends
-        self.lengths: list[int] = []
-        self.lengths_rejected: list[int] = []
+        self.lengths, self.lengths_rejected = array("i"), array("i")
         self.refused: dict[str, list[int]] = {}
         self.cut_rows: list[int] = []
         self.endless_rows: list[int] = []
         self.cut = self.divided = self.trained = self.kept = self.controls = self.rows = 0
+        if table is not None:
+            self._add_up(table)
+            self._find_rows(table)
 
-    def add(self, result: Result) -> bool:
-        """Count one row; whether something can be learned from it."""
-        if isinstance(result, Refused):
-            self.rows += 1
-            self._refuse(result.number, result.reason)
-            for length, lengths in zip(result.lengths, (self.lengths, self.lengths_rejected), strict=False):
-                lengths.append(length)
-            return False
-        sides = (result.chosen, result.rejected) if isinstance(result, EncodedPair) else (result,)
-        for side, lengths in zip(sides, (self.lengths, self.lengths_rejected), strict=False):
-            if side.part:
-                lengths[-1] += len(side.ids) - 1  # a piece begins with the last token of the one before
-            else:
-                lengths.append(len(side.ids) + side.cut)
-            self.kept += len(side.ids)
-            self.trained += side.trained.count(True)
-        if sides[0].part:
-            return True
-        self.rows += 1
-        self.divided += sides[0].parts > 1
-        self.controls += any(side.controls for side in sides)
-        is_cut = any(side.cut for side in sides)
-        if is_cut:
-            self.cut += 1
-            _note(self.cut_rows, result.number)
-        if not all(True in side.trained for side in sides):
-            self._refuse(result.number, NOTHING_LEARNED if is_cut else NO_TOKEN_LEARNED)
-            return False
-        if any(not side.cut and side.parts == 1 and _last_learned(side) not in self.ends for side in sides):
-            _note(self.endless_rows, result.number)
-        return True
+    def _add_up(self, table: EncodedTable) -> None:
+        from pyarrow import compute as pc
+
+        def total(column: Any) -> int:  # Any: pyarrow is not typed
+            return pc.sum(column).as_py() or 0
+
+        column = table.column
+        is_first = pc.equal(column("part"), 0)
+        has_controls = pc.greater(pc.add(column("controls0"), column("controls1")), 0)
+        self.rows = total(is_first)
+        self.kept = total(column("tokens0")) + total(column("tokens1"))
+        self.trained = total(column("learned0")) + total(column("learned1"))
+        self.divided = total(pc.and_(is_first, pc.greater(column("parts"), 1)))
+        self.controls = total(pc.and_(is_first, has_controls))
+        self.lengths, self.lengths_rejected = (
+            as_array(column(name).filter(pc.greater_equal(column(name), 0)), "i")
+            for name in ("whole0", "whole1")
+        )
+
+    def _find_rows(self, table: EncodedTable) -> None:
+        """Note the rows that a person should know of."""
+        from pyarrow import compute as pc
+
+        column, teaches = table.column, table.teaches()
+        is_cut = pc.greater(pc.add(column("cut0"), column("cut1")), 0)
+        self.cut = pc.sum(is_cut).as_py() or 0
+        self.cut_rows = column("number").filter(is_cut).slice(0, _LISTED).to_pylist()
+        is_whole = pc.and_(pc.equal(column("parts"), 1), teaches)
+        endless = pc.and_(is_whole, pc.or_(self._is_endless(table, 0), self._is_endless(table, 1)))
+        self.endless_rows = column("number").filter(endless).slice(0, _LISTED).to_pylist()
+        useless = pc.invert(teaches)
+        found = (column(name).filter(useless).to_pylist() for name in ("number", "reason"))
+        for number, reason, lost in zip(*found, is_cut.filter(useless).to_pylist(), strict=True):
+            self._refuse(number, reason or (NOTHING_LEARNED if lost else NO_TOKEN_LEARNED))
+
+    def _is_endless(self, table: EncodedTable, side: int) -> Any:  # Any: pyarrow is not typed
+        """For each line whether this side is there, was not cut, and ends with something else than an end token."""
+        import pyarrow
+        from pyarrow import compute as pc
+
+        ends = pyarrow.array(list(self.ends), pyarrow.int32())
+        is_there = pc.greater(table.column("sides"), side)
+        is_uncut = pc.and_(is_there, pc.equal(table.column(f"cut{side}"), 0))
+        return pc.and_(is_uncut, pc.invert(pc.is_in(table.column(f"last{side}"), value_set=ends)))
 
     @property
     def usable(self) -> int:
@@ -107,18 +129,5 @@ def row_words(numbers: Sequence[int]) -> str:
     return f"row{'' if len(ordered) == 1 else 's'} {named}{f' and {more} more' if more > 0 else ''}"
 
 
-def _note(numbers: list[int], number: int) -> None:
-    if len(numbers) < _LISTED:
-        numbers.append(number)
-
-
 def _count(numbers: Sequence[int]) -> str:
     return "1 row does" if len(numbers) == 1 else f"{len(numbers)} rows do"
-
-
-def _last_learned(side: Encoded) -> int:
-    return next(
-        number
-        for number, is_trained in zip(reversed(side.ids), reversed(side.trained), strict=True)
-        if is_trained
-    )

@@ -1,7 +1,8 @@
 """The reference before training: which model it is, what is known of the rows already, and a look at the rest."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 
 from safetensors import SafetensorError
 
@@ -15,6 +16,7 @@ from engine.models.beginning import load_beginning, reads_alike
 from engine.models.fingerprint import weights_digest
 from engine.models.load import LoadedModel
 from engine.train.batches import Example
+from engine.train.examples import mismatched
 from engine.train.forward import Policy
 from engine.train.known import recall, remember
 from engine.train.memory import RowsAtATime
@@ -72,8 +74,7 @@ def look_at_reference(
 
     What had to be computed is kept for later runs with the same reference.
     """
-    everything = [example for group in groups for example in group]
-    recall(reference.mark, everything, reference.known)
+    recall(reference.mark, chain.from_iterable(groups), reference.known)
     missing = [group for group in groups if any(_is_unknown(reference, row) for row in group)]
     if not missing:
         return
@@ -85,17 +86,16 @@ def look_at_reference(
 
         work.fitting(look)
     try:
-        remember(reference.mark, everything, reference.known)
+        remember(reference.mark, chain.from_iterable(groups), reference.known)
     except (OSError, SafetensorError) as error:
         desk.tell(Remark("info", f"The reference's numbers were not kept for later runs: {error}."))
 
 
-def with_mismatched_rows(groups: Sequence[Sequence[Example]]) -> Iterator[list[Example]]:
+def with_mismatched_rows(groups: Iterable[Sequence[Example]]) -> Iterator[Sequence[Example]]:
     """Each group, and after it what stands beside its rows of feedback."""
     for group in groups:
-        yield list(group)
-        others = [row.mismatched for row in group if row.mismatched is not None]
-        if others:
+        yield group
+        if others := mismatched(group):
             yield others
 
 

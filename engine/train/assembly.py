@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -31,6 +31,7 @@ from engine.train.anchoring import open_reference, watches_start
 from engine.train.arranging import arranged
 from engine.train.batches import Example, Order
 from engine.train.between import Between, Rhythm
+from engine.train.examples import picked
 from engine.train.forward import Policy
 from engine.train.looking import Checker, Sampler
 from engine.train.loop import Training
@@ -193,15 +194,18 @@ def _sampler(job: Job, model: Any, loaded: LoadedModel, rows: PreparedRows, desk
     )
 
 
-def examples_in_use(order: Order, examples: list[Example]) -> list[list[Example]]:
+def examples_in_use(order: Order, examples: Sequence[Example]) -> list[Sequence[Example]]:
     """The examples of each update that brings some for the first time, whole, as the update will have them."""
-    seen: set[int] = set()
+    is_seen, missing = bytearray(order.rows), order.rows
     found = []
     for number in range(1, order.updates + 1):
         rows = order.of_update(number)
-        if not seen.issuperset(rows):
-            seen.update(rows)
-            found.append([examples[row] for row in rows])
-        if len(seen) == order.rows:
+        fresh = {row for row in rows if not is_seen[row]}
+        for row in fresh:
+            is_seen[row] = True
+        if fresh:
+            found.append(picked(examples, rows))
+        missing -= len(fresh)
+        if not missing:
             break
     return found

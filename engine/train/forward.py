@@ -12,6 +12,7 @@ from engine.methods.feedback import AnswerLogps
 from engine.methods.logprobs import TokenLogps, sum_by_row, token_logps
 from engine.methods.pairs import PairLogps
 from engine.train.batches import Batch, Example, Way, micro_batches
+from engine.train.examples import blocks
 from engine.train.noise import noisy
 
 
@@ -30,8 +31,9 @@ class Policy:
 
     def batches(self, examples: Sequence[Example], size: int) -> Iterator[Batch]:
         """The examples for this model, in as much memory as `size` of them, padded, take at most."""
-        for batch in micro_batches(examples, size, self.way):
-            yield batch.to(self.device)
+        for block in blocks(examples, size):
+            for batch in micro_batches(block, size, self.way):
+                yield batch.to(self.device)
 
     def score(self, batch: Batch) -> TokenLogps:
         """Log-probabilities of the batch's N targets."""

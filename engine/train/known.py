@@ -5,7 +5,7 @@ template or another cut is another row. It lies in the cache folder and may be d
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -19,7 +19,7 @@ from engine.train.batches import Example
 _MOST_FILES = 20
 
 
-def recall(mark: str, examples: Sequence[Example], known: Tensor) -> None:
+def recall(mark: str, examples: Iterable[Example], known: Tensor) -> None:
     """Fill in what is known of these examples into `known` (count, C), by their index; the rest stays as it is."""
     stored = _read(_file(mark), known.shape[1])
     for example in examples:
@@ -28,7 +28,7 @@ def recall(mark: str, examples: Sequence[Example], known: Tensor) -> None:
             known[example.index] = values
 
 
-def remember(mark: str, examples: Sequence[Example], known: Tensor) -> None:
+def remember(mark: str, examples: Iterable[Example], known: Tensor) -> None:
     """Keep what is known of these examples for later runs; raises OSError or SafetensorError when it cannot."""
     file = _file(mark)
     stored = _read(file, known.shape[1])

@@ -22,7 +22,7 @@ class Checker:
     """Measures the loss on the rows kept back."""
 
     def __init__(
-        self, policy: Policy, objective: Objective, rows: list[Example], rows_at_a_time: RowsAtATime
+        self, policy: Policy, objective: Objective, rows: Sequence[Example], rows_at_a_time: RowsAtATime
     ) -> None:
         self.rows = rows
         self._policy, self._objective, self._rows_at_a_time = policy, objective, rows_at_a_time

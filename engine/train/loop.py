@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -27,7 +28,7 @@ class Training:
     policy: Policy
     objective: Objective
     optimizer: Optimizer
-    examples: list[Example]
+    examples: Sequence[Example]
     order: Order
     rows_at_a_time: RowsAtATime
     state: State

@@ -1,7 +1,7 @@
 """How many rows go through the model at a time, and what happens when memory runs out."""
 
 import gc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TypeVar
 
 import psutil
@@ -14,7 +14,7 @@ from engine.job.job import Job
 from engine.library.devices import Machine
 from engine.library.estimate import RowStats, estimate
 from engine.library.models import ModelInfo
-from engine.train.batches import Example
+from engine.train.examples import Examples
 
 T = TypeVar("T")
 # CUDA's libraries ask for working space of their own, past torch's allocator, and fail by a status alone.
@@ -27,15 +27,13 @@ _WORDS = (
 )
 
 
-def first_rows_at_a_time(job: Job, info: ModelInfo, examples: Sequence[Example], machine: Machine) -> int:
+def first_rows_at_a_time(job: Job, info: ModelInfo, examples: Examples, machine: Machine) -> int:
     """How many rows at a time the estimate says, for the rows as they really are."""
-    longest = [example.length for example in examples]
-    tokens = sum(example.tokens for example in examples)
     stats = RowStats(
         rows=len(examples),
-        tokens_mean=sum(longest) / len(longest),
-        tokens_max=max(longest),
-        trained_share=sum(example.trained for example in examples) / tokens,
+        tokens_mean=sum(examples.lengths) / len(examples),
+        tokens_max=max(examples.lengths),
+        trained_share=examples.trained / examples.tokens,
     )
     return estimate(job, info, stats, machine).micro_batch
 

@@ -1,17 +1,16 @@
 """Prompts with other rows' answers: what KTO estimates the KL divergence from."""
 
 import dataclasses
-from collections.abc import Sequence
+from array import array
 
 from engine.job.errors import DataError
 from engine.models.encoded import Encoded
 from engine.train.batches import Example
+from engine.train.examples import Examples
 
 
-def with_mismatched(
-    train: Sequence[Example], checks: Sequence[Example], limit: int
-) -> tuple[list[Example], list[Example]]:
-    """Both lists with `mismatched` filled in: each row's prompt with the answer of the row before it.
+def with_mismatched(train: Examples, checks: Examples, limit: int) -> tuple[Examples, Examples]:
+    """Both with `mismatched` filled in: each row's prompt with the answer of the row before it.
 
     The partner stays the same for the whole run, as in TRL, so that the reference looks at each once. A row kept
     back takes the answer of a row that is trained on. An answer that makes the row longer than `limit` tokens is
@@ -21,9 +20,13 @@ def with_mismatched(
         title = "There is only one row to learn from, but feedback is measured against other rows' answers."
         raise DataError(title, "Add rows, or choose instruction tuning.")
     count = len(train) + len(checks)
-    paired = [_paired(row, train[at - 1], count, limit) for at, row in enumerate(train)]
-    held = [_paired(row, train[at % len(train)], count, limit) for at, row in enumerate(checks)]
-    return paired, held
+
+    def mix(row: Example, other: Example) -> Example:
+        return _paired(row, other, count, limit)
+
+    before = array("I", (train.places[at - 1] for at in range(len(train))))
+    others = array("I", (train.places[at % len(train)] for at in range(len(checks))))
+    return train.beside(before, mix), checks.beside(others, mix)
 
 
 def _paired(row: Example, other: Example, count: int, limit: int) -> Example:

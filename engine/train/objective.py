@@ -11,6 +11,7 @@ from engine.methods.feedback import AnswerLogps, kl_estimate
 from engine.methods.loss import Loss, Totals
 from engine.models.generate import evaluating
 from engine.train.batches import Batch, Example
+from engine.train.examples import blocks, mismatched
 from engine.train.forward import Policy
 from engine.train.reference import Reference
 
@@ -135,9 +136,13 @@ class FeedbackObjective:
 
     def _kl(self, examples: Sequence[Example], size: int) -> float:
         policy, reference = [], []
-        others = [example.mismatched for example in examples if example.mismatched is not None]
+        batches = (
+            batch
+            for block in blocks(examples, size)
+            for batch in self._policy.batches(mismatched(block), size)
+        )
         with evaluating(self._policy.model), torch.no_grad():
-            for batch in self._policy.batches(others, size):
+            for batch in batches:
                 reference.append(self._reference.of_answers(batch))
                 policy.append(self._policy.score_answers(batch))
         return kl_estimate(_together(policy), _together(reference))

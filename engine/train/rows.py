@@ -1,7 +1,8 @@
 """A job's data, ready to train on: read, tokenised by the model's template, split, counted."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from array import array
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,10 +13,11 @@ from engine.job.channel import Desk
 from engine.job.errors import DataError
 from engine.job.events import Progress, Remark
 from engine.job.job import Job, require_data
-from engine.models.encoded import Encoded, EncodedPair, Refused, Result
+from engine.models.encoded_table import EncodedTable
+from engine.models.encoding import encoded_table
 from engine.models.tally import Tally
-from engine.models.template import encode_rows, end_tokens, open_template
-from engine.train.batches import Example
+from engine.models.template import end_tokens, open_template
+from engine.train.examples import Examples
 from engine.train.mismatch import with_mismatched
 
 _TELL_EVERY = 0.5  # seconds
@@ -28,8 +30,8 @@ class PreparedRows:
     `skipped` and `cut` count rows; `hashes` is the SHA-256 of each data file by path; `template` its name.
     """
 
-    train: list[Example]
-    validation: list[Example]
+    train: Examples
+    validation: Examples
     prompts: tuple[str, ...]
     template: str
     skipped: int
@@ -50,65 +52,53 @@ def prepare_rows(job: Job, tokenizer: Any, desk: Desk) -> PreparedRows:  # Any: 
     """
     require_data(job)
     template = open_template(tokenizer, job.rows.template)
-    found = open_rows(job.data, job.method_card.rows, job.method_card.title, job.rows)
-    train, held = split(found.rows, job.rows.validation, job.train.seed)
-    encoder = _Encoder(job, tokenizer, template, desk, len(train) + len(held))
-    examples = encoder.encode(train, "train")
-    checks = encoder.encode(held, "validation")
-    write_skipped(desk.folder, (*found.skipped_rows(), *_refused(found, encoder.tally)))
-    refusal = encoder.tally.refusal(job.rows.max_tokens)
+    found = open_rows(job.data, job.method_card.rows, job.method_card.title, job.rows, _teller(desk))
+    rows = found.rows.unique()
+    table = encoded_table(rows, rows.mark, tokenizer, template, job.rows, _teller(desk, len(rows)))
+    tally = Tally(end_tokens(tokenizer, template), table)
+    write_skipped(desk.folder, (*found.skipped_rows(), *_refused(found, tally)))
+    refusal = tally.refusal(job.rows.max_tokens)
     if refusal is not None:
         raise refusal
-    if not examples:
-        raise DataError("Every row that can be used is kept back for checking.", "Lower [rows] validation.")
-    if job.method_card.rows == "feedback":
-        examples, checks = with_mismatched(examples, checks, job.rows.max_tokens)
-    for sentence in encoder.tally.remarks(template.writer.folds_system):
+    train, held = split(found.rows, job.rows.validation, job.train.seed)
+    examples, checks = _examples(job, table, train.numbers, held.numbers)
+    for sentence in tally.remarks(template.writer.folds_system):
         desk.tell(Remark("warn", sentence))
     return PreparedRows(
         train=examples,
         validation=checks,
         prompts=_prompts(held or train),
         template=template.name,
-        skipped=sum(map(len, found.skipped.values())) + sum(map(len, encoder.tally.refused.values())),
-        cut=encoder.tally.cut,
+        skipped=sum(map(len, found.skipped.values())) + sum(map(len, tally.refused.values())),
+        cut=tally.cut,
         hashes=found.hashes,
     )
 
 
-class _Encoder:
-    def __init__(self, job: Job, tokenizer: Any, template: Any, desk: Desk, total: int) -> None:
-        self.job = job
-        self.tally = Tally(end_tokens(tokenizer, template))
-        self._tokenizer, self._template, self._desk = tokenizer, template, desk
-        self._total, self._done, self._told = total, 0, time.monotonic()
-        self._next_index = 0
+def _teller(desk: Desk, total: int | None = None) -> Callable[[int], None]:
+    """Tells, now and then, how many rows are done."""
+    told = time.monotonic()
 
-    def encode(self, rows: Sequence[Row], title: str) -> list[Example]:
-        """Examples of the rows that can be learned from."""
-        section = self.job.rows
-        encoded = encode_rows(
-            rows, self._tokenizer, self._template, section.train_on, section.max_tokens, section.too_long
-        )
-        found = (self._example(one) for one in self._counted(encoded))
-        return [example for example in found if example is not None]
+    def tell(done: int) -> None:
+        nonlocal told
+        if time.monotonic() - told > _TELL_EVERY:
+            told = time.monotonic()
+            desk.tell(Progress("Reading the rows", done, total, "rows"))
 
-    def _counted(self, encoded: Iterable[Result]) -> Iterable[Result]:
-        for one in encoded:
-            self._done += not (isinstance(one, Encoded) and one.part)
-            if time.monotonic() - self._told > _TELL_EVERY:
-                self._told = time.monotonic()
-                self._desk.tell(Progress("Reading the rows", self._done, self._total, "rows"))
-            yield one
+    return tell
 
-    def _example(self, encoded: Result) -> Example | None:
-        if not self.tally.add(encoded) or isinstance(encoded, Refused):
-            return None
-        parts: tuple[Encoded, ...] = (
-            (encoded.chosen, encoded.rejected) if isinstance(encoded, EncodedPair) else (encoded,)
-        )
-        self._next_index += 1
-        return Example(self._next_index - 1, encoded.number, parts)
+
+def _examples(
+    job: Job, table: EncodedTable, train: "array[int]", held: "array[int]"
+) -> tuple[Examples, Examples]:
+    """The examples of these row numbers; raises DataError when there are none to train on."""
+    examples = Examples.of_rows(table, train)
+    checks = Examples.of_rows(table, held, len(examples))
+    if not examples:
+        raise DataError("Every row that can be used is kept back for checking.", "Lower [rows] validation.")
+    if job.method_card.rows == "feedback":
+        return with_mismatched(examples, checks, job.rows.max_tokens)
+    return examples, checks
 
 
 def _refused(found: RowSet, tally: Tally) -> Iterator[Skipped]:

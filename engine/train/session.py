@@ -20,6 +20,7 @@ from engine.models.load import LoadedModel
 from engine.train.anchoring import look_at_reference, watches_start, with_mismatched_rows
 from engine.train.assembly import Assembly, assemble, examples_in_use
 from engine.train.checkpoints import newest_whole, step_of
+from engine.train.examples import blocks
 from engine.train.loop import train_loop
 from engine.train.result import discard_result, tell_result, write_result
 from engine.train.rows import PreparedRows, prepare_rows
@@ -95,7 +96,8 @@ def _look_at_reference(job: Job, run: Assembly, rows: PreparedRows, desk: Desk) 
     if reference is None or reference.follows:
         return
     learned = [] if watches_start(job) else examples_in_use(training.order, training.examples)
-    groups = [*learned, rows.validation]
+    held = blocks(rows.validation, training.rows_at_a_time.size)
+    groups = [*learned, *held]
     look_at_reference(reference, list(with_mismatched_rows(groups)), training.rows_at_a_time, desk)
 
 
@@ -114,8 +116,8 @@ def _prepared(job: Job, loaded: LoadedModel, rows: PreparedRows, run: Assembly) 
         rows_validation=len(rows.validation),
         rows_skipped=rows.skipped,
         rows_cut=rows.cut,
-        tokens_per_epoch=sum(example.tokens for example in rows.train),
-        trained_tokens_per_epoch=sum(example.trained for example in rows.train),
+        tokens_per_epoch=rows.train.tokens,
+        trained_tokens_per_epoch=rows.train.trained,
         parameters=loaded.info.parameters,
         parameters_trained=sum(weight.numel() for weight in weights if weight.requires_grad),
         steps=run.training.state.steps,

@@ -25,7 +25,6 @@ if TYPE_CHECKING:  # it imports torch, which the first look at a file need not w
 IDLE_SECONDS = 3600.0
 _LOOK_SECONDS = 0.05
 _TELL_SECONDS = 0.5
-_BATCH = 512
 _SMALL_BYTES = 2_000_000  # read whole before anything is told
 _HEAD = 200
 
@@ -59,9 +58,8 @@ def inspect_once(job: Job, start: int = 0, count: int = 3) -> tuple[Inspected, t
     Raises EngineError for unusable data; a model that cannot be had is told by a remark.
     """
     inspection = Inspection(job)
-    tokens = _row_tokens(inspection)
-    if tokens is not None:
-        inspection.count(tokens.encode(inspection.rows))
+    if _row_tokens(inspection) is not None:
+        inspection.count()
     return inspection.summary(), inspection.show(start, count, with_tokens=True)[0]
 
 
@@ -118,18 +116,22 @@ def _bytes(job: Job) -> int:
 
 
 def _tokenise(inspection: Inspection, clerk: "_Clerk", desk: Desk) -> None:
-    tokens = _row_tokens(inspection)
-    if tokens is None:
+    if _row_tokens(inspection) is None:
         return
     desk.tell(Phase(name="tokens", title="Counting tokens"))
-    rows, told = inspection.rows, time.monotonic()
-    for start in range(0, len(rows), _BATCH):
-        inspection.count(tokens.encode(rows[start : start + _BATCH]))
+    total, told = len(inspection.rows), time.monotonic()
+
+    def heard(rows: int) -> None:
+        nonlocal told
         clerk.serve(all_of_it=True)
         clerk.stop_when_cancelled()
         if time.monotonic() - told > _TELL_SECONDS:
             told = time.monotonic()
-            desk.tell(Progress("Counting tokens", min(start + _BATCH, len(rows)), len(rows), "rows"))
+            desk.tell(Progress("Counting tokens", rows, total, "rows"))
+
+    inspection.count(heard)
+    clerk.serve(all_of_it=True)
+    clerk.stop_when_cancelled()
 
 
 class _Clerk:

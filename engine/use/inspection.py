@@ -9,7 +9,6 @@ from engine.data.rows import Feedback
 from engine.data.table import Heard
 from engine.job.events import Inspected, RowView
 from engine.job.job import Job, require_data
-from engine.models.encoded import Result
 from engine.models.tally import Tally
 
 if TYPE_CHECKING:  # it imports torch, which the first look at a file need not wait for
@@ -41,20 +40,20 @@ class Inspection:
         self.remarks: list[str] = []
         self.refusal = self._narrowed = ""
         _, held = split(self.found.rows, job.rows.validation, job.train.seed)
-        self._held = {row.number for row in held}
+        self._held = set(held.numbers)
         self._reasons = {number: why for why, numbers in self.found.skipped.items() for number in numbers}
         self._remark_on_kind()
         self._remark_on_labels()
 
     def use(self, tokens: "RowTokens", job: Job, narrowed: str = "") -> None:
-        """Count and show tokens from now on, as `job` cuts rows. `narrowed` says why it is not as asked."""
+        """Show tokens from now on, as `job` cuts rows. `narrowed` says why it is not as asked."""
         self.tokens, self.tally = tokens, Tally(tokens.ends)
         self.job, self._narrowed = job, narrowed
 
-    def count(self, results: Iterable[Result]) -> None:
-        """Add the tokens of some rows to the sums."""
-        for result in results:
-            self.tally.add(result)
+    def count(self, heard: Heard | None = None) -> None:
+        """Look at every row's tokens; does nothing before `use`. `heard` is told how many rows are encoded."""
+        if self.tokens is not None:
+            self.tally = self.tokens.tally(self.rows, heard)
 
     def summary(self, is_complete: bool = True) -> Inspected:
         """All that is known so far."""
@@ -147,7 +146,7 @@ class Inspection:
             self.remarks.append(f"All answers are labelled {word}: feedback needs some of either kind.")
 
 
-def _percentiles(lengths: list[int]) -> dict[str, int]:
+def _percentiles(lengths: Sequence[int]) -> dict[str, int]:
     """Lengths that so many percent of the rows stay within."""
     if not lengths:
         return {}
@@ -155,7 +154,7 @@ def _percentiles(lengths: list[int]) -> dict[str, int]:
     return {name: ordered[max(0, -(-len(ordered) * share // 100) - 1)] for name, share in _SHARES.items()}
 
 
-def _even_choice(lengths: list[int]) -> tuple[int, ...]:
+def _even_choice(lengths: Sequence[int]) -> tuple[int, ...]:
     """All lengths in the order of their rows; of very many, as many as can be sent, evenly taken by size."""
     if len(lengths) <= MOST_LENGTHS:
         return tuple(lengths)

@@ -5,9 +5,11 @@ from dataclasses import replace
 from typing import Any
 
 from engine.data.rows import Conversation, Feedback, Preference, Row, Text
+from engine.data.rows_view import Rows
 from engine.job.events import RowView
 from engine.job.job import Job
 from engine.models.encoded import Encoded, EncodedPair, Refused, Result
+from engine.models.encoding import Heard, encoded_table
 from engine.models.tally import NOTHING_LEARNED, Tally
 from engine.models.template import encode_rows, end_tokens, open_template
 from engine.use.token_view import token_view
@@ -27,6 +29,14 @@ class RowTokens:
         section = self._section
         limit = section.max_tokens if is_cut else None
         return encode_rows(rows, self.tokenizer, self.template, section.train_on, limit, section.too_long)
+
+    def tally(self, rows: Rows, heard: Heard | None = None) -> Tally:
+        """What all these rows add up to, cut as training cuts them; their tokens stay in the row cache for it.
+
+        `heard` is told how many rows are encoded, and may raise StoppedError.
+        """
+        table = encoded_table(rows, rows.mark, self.tokenizer, self.template, self._section, heard)
+        return Tally(self.ends, table)
 
     def remarks(self, tally: Tally) -> tuple[str, ...]:
         """What a person should know about rows encoded here."""

@@ -1,4 +1,5 @@
 from engine.models.encoded import TOO_LONG, Encoded, EncodedPair, Refused
+from engine.models.encoded_table import EncodedTable
 from engine.models.tally import NO_TOKEN_LEARNED, NOTHING_LEARNED, Tally, row_words
 
 END = 9
@@ -10,17 +11,14 @@ def row(number, learned=2, given=2, cut=0, end=END, **values):
 
 
 def tally(*results, ends=(END,)):
-    found = Tally(ends)
-    for result in results:
-        found.add(result)
-    return found
+    return Tally(ends, EncodedTable.of(results))
 
 
 def test_rows_and_tokens_are_counted():
     found = tally(row(1), row(2, learned=3, cut=4), EncodedPair(3, 2, row(3), row(3, learned=5)))
     assert (found.rows, found.usable, found.cut, found.cut_rows) == (3, 3, 1, [2])
-    assert found.lengths == [4, 9, 4]
-    assert found.lengths_rejected == [7]
+    assert list(found.lengths) == [4, 9, 4]
+    assert list(found.lengths_rejected) == [7]
     assert (found.kept, found.trained) == (4 + 5 + 4 + 7, 2 + 3 + 2 + 5)
     assert found.refusal(100) is None
     assert found.remarks() == ()
@@ -30,7 +28,7 @@ def test_a_divided_text_is_one_row_of_its_whole_length():
     # ten tokens in pieces of four: 0-3, 3-6, 6-9
     parts = [row(1, learned=3, given=1, part=part, parts=3) for part in range(3)]
     found = tally(*parts)
-    assert (found.rows, found.divided, found.lengths) == (1, 1, [10])
+    assert (found.rows, found.divided, list(found.lengths)) == (1, 1, [10])
 
 
 def test_start_is_refused_with_row_numbers_when_no_row_fits():

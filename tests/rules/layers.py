@@ -42,11 +42,13 @@ TABLE = (
     ),
     Layer("engine.data", imports=("engine.job", "engine.library"), lazily=("pyarrow",)),
     Layer("engine.methods", imports=("engine.job",), third_party=("torch",)),
-    # `engine.data.rows` holds the plain types (Conversation, Preference, Text) that a template turns into tokens.
+    # `engine.data.rows` holds the plain types (Conversation, Preference, Text) that a template turns into tokens;
+    # `engine.data.store` the row cache, where the tokens are kept beside the version that made them.
     Layer(
         "engine.models",
-        imports=("engine.job", "engine.library", "engine.data.rows"),
+        imports=("engine", "engine.job", "engine.library", "engine.data.rows", "engine.data.store"),
         third_party=("torch", "transformers", "peft", "safetensors", "tokenizers", "jinja2"),
+        lazily=("pyarrow",),
     ),
     Layer(
         "engine.train",

@@ -21,6 +21,7 @@ from engine.train.optimizer import Optimizer
 from engine.train.reference import Reference
 from engine.train.state import State
 from tests.models.tiny_models import tiny_model
+from tests.train.lazy_examples import lazy
 from tests.train.tiny_runs import example
 
 LENGTHS = (5, 12, 3, 9, 7, 4, 11, 6)
@@ -40,7 +41,8 @@ def training(tmp_path, method="sft", adapter="lora", dropout=0.0, way="grouped")
     parts = 2 if card.rows == "preference" else 1
     examples = [example(index, length, parts=parts) for index, length in enumerate(LENGTHS)]
     if card.rows == "feedback":
-        examples, _ = with_mismatched([voted(one) for one in examples], [], limit=64)
+        votes = lazy([voted(one) for one in examples])
+        examples, _ = with_mismatched(votes, votes[:0], limit=64)
     reference = Reference(policy, 2 * len(examples)) if card.needs_reference and adapter == "lora" else None
     return Training(
         settings=job.train,
