@@ -11,7 +11,7 @@ from engine.models.encoded import Encoded, EncodedPair, Refused, Result
 _ROW = ("number", "sides", "part", "parts", "label", "prompt")
 _SIDE = ("cut", "controls", "tokens", "learned", "last", "whole")
 _UNKNOWN = -1
-_LET_GO = 4096  # results read before their memory is given back
+_LET_GO = 64  # results read before their memory is given back; a look at one brings in some 100 kB
 SCHEMA = {
     **dict.fromkeys(_ROW, "int32"),
     **{f"{name}{side}": "int32" for side in (0, 1) for name in _SIDE},

@@ -21,27 +21,30 @@ _MOST_FILES = 20
 
 def recall(mark: str, examples: Iterable[Example], known: Tensor) -> None:
     """Fill in what is known of these examples into `known` (count, C), by their index; the rest stays as it is."""
-    stored = _read(_file(mark), known.shape[1])
+    lines, values = _read(_file(mark), known.shape[1])
+    if not lines:
+        return
     for example in examples:
-        values = stored.get(example.digest)
-        if values is not None:
-            known[example.index] = values
+        line = lines.get(example.digest)
+        if line is not None:
+            known[example.index] = values[line]
 
 
 def remember(mark: str, examples: Iterable[Example], known: Tensor) -> None:
     """Keep what is known of these examples for later runs; raises OSError or SafetensorError when it cannot."""
     file = _file(mark)
-    stored = _read(file, known.shape[1])
-    fresh = {example.digest: known[example.index] for example in examples}
-    fresh = {digest: values for digest, values in fresh.items() if not values[0].isnan()}
-    if fresh.keys() <= stored.keys():
+    lines, values = _read(file, known.shape[1])
+    is_known = (~known[:, 0].isnan()).tolist()
+    fresh = {example.digest: example.index for example in examples if is_known[example.index]}
+    if fresh.keys() <= lines.keys():
         return
-    stored |= fresh
+    earlier = [digest for digest in lines if digest not in fresh]
+    kept = torch.cat([values[[lines[digest] for digest in earlier]], known[list(fresh.values())]])
     file.parent.mkdir(parents=True, exist_ok=True)
     part = file.with_suffix(f".{os.getpid()}.part")
-    rows = torch.frombuffer(bytearray(b"".join(stored)), dtype=torch.uint8).reshape(len(stored), -1)
+    rows = torch.frombuffer(bytearray(b"".join([*earlier, *fresh])), dtype=torch.uint8)
     try:
-        save_file({"rows": rows, "values": torch.stack(list(stored.values()))}, part)
+        save_file({"rows": rows.reshape(len(kept), -1), "values": kept}, part)
         part.replace(file)
     finally:
         part.unlink(missing_ok=True)
@@ -52,16 +55,16 @@ def _file(mark: str) -> Path:
     return cache_folder() / "reference" / f"{mark}.safetensors"
 
 
-def _read(file: Path, columns: int) -> dict[bytes, Tensor]:
-    """Values by digest; nothing where the file is missing, damaged or of another width."""
+def _read(file: Path, columns: int) -> tuple[dict[bytes, int], Tensor]:
+    """The line of each digest in the values (N, C); none where the file is missing, damaged or of another width."""
     try:
         tensors = load_file(file)
         rows, values = tensors["rows"], tensors["values"]
     except (OSError, SafetensorError, KeyError):
-        return {}
+        return {}, torch.empty(0, columns)
     if values.shape != (len(rows), columns) or rows.dtype != torch.uint8:
-        return {}
-    return {row.numpy().tobytes(): value for row, value in zip(rows, values, strict=True)}
+        return {}, torch.empty(0, columns)
+    return {row.numpy().tobytes(): line for line, row in enumerate(rows)}, values
 
 
 def _prune(folder: Path) -> None:

@@ -53,7 +53,7 @@ class Inspection:
     def count(self, heard: Heard | None = None) -> None:
         """Look at every row's tokens; does nothing before `use`. `heard` is told how many rows are encoded."""
         if self.tokens is not None:
-            self.tally = self.tokens.tally(self.rows, heard)
+            self.tally = self.tokens.tally(self.rows, self.found.bytes, heard)
 
     def summary(self, is_complete: bool = True) -> Inspected:
         """All that is known so far."""

@@ -30,12 +30,12 @@ class RowTokens:
         limit = section.max_tokens if is_cut else None
         return encode_rows(rows, self.tokenizer, self.template, section.train_on, limit, section.too_long)
 
-    def tally(self, rows: Rows, heard: Heard | None = None) -> Tally:
+    def tally(self, rows: Rows, size: int, heard: Heard | None = None) -> Tally:
         """What all these rows add up to, cut as training cuts them; their tokens stay in the row cache for it.
 
-        `heard` is told how many rows are encoded, and may raise StoppedError.
+        `size`: bytes of their files. `heard` is told how many rows are encoded, and may raise StoppedError.
         """
-        table = encoded_table(rows, rows.mark, self.tokenizer, self.template, self._section, heard)
+        table = encoded_table(rows, rows.mark, size, self.tokenizer, self.template, self._section, heard)
         return Tally(self.ends, table)
 
     def remarks(self, tally: Tally) -> tuple[str, ...]:
