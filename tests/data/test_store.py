@@ -11,7 +11,16 @@ import pytest
 from engine.data import packing, scan, store, table
 from engine.data.dataset import open_rows, split
 from engine.data.reading import Fault
-from engine.data.store import RecordStore, StoredRecords, cache_size, clear_cache, rows_cache, trim_cache
+from engine.data.store import (
+    Columns,
+    RecordStore,
+    StoredColumns,
+    StoredRecords,
+    cache_size,
+    clear_cache,
+    rows_cache,
+    trim_cache,
+)
 from engine.job.errors import DataError
 from engine.job.sections import DataSource, RowsSection
 from tests.data.test_shapes import SHAPES
@@ -119,6 +128,106 @@ def test_the_cache_is_bounded_by_what_was_longest_unused():
     assert [folder.name for folder in rows_cache().iterdir()] == ["new"]
     clear_cache()
     assert cache_size() == 0
+
+
+def test_one_changed_bit_is_found(tmp_path, all_stored):
+    source = jsonl(tmp_path / "a.jsonl", 50)
+    rows = list(open_rows([source]).rows)
+    for part in rows_cache().rglob("table.arrow"):
+        data = bytearray(part.read_bytes())
+        data[len(data) // 2] ^= 1
+        part.write_bytes(data)
+    assert list(open_rows([source]).rows) == rows
+
+
+# Several processes at once ----------------------------------------------------------------------------
+
+
+def writing_of(key, *numbers):
+    out = Columns(key, {"n": "int32"})
+    out.write({"n": numbers})
+    return out
+
+
+def numbers_in(stored):
+    return [n for batch in stored.batches() for n in batch.column(0).to_pylist()]
+
+
+def test_an_entry_that_is_read_stays_when_another_process_finishes_the_same():
+    first, second = writing_of("same", 1, 2), writing_of("same", 1, 2)
+    first.finish({})
+    opened = StoredColumns.opened("same")
+    before = (rows_cache() / "same" / "table.arrow").stat().st_ino
+    second.finish({})
+    assert numbers_in(opened) == numbers_in(StoredColumns.opened("same")) == [1, 2]
+    assert (rows_cache() / "same" / "table.arrow").stat().st_ino == before
+    assert [folder.name for folder in rows_cache().iterdir()] == ["same"]
+
+
+@pytest.mark.parametrize("lost", ["table.arrow", "facts.json"])
+def test_an_entry_that_is_not_whole_is_replaced(lost):
+    writing_of("same", 1).finish({})
+    out = writing_of("same", 1)
+    (rows_cache() / "same" / lost).unlink()
+    out.finish({})
+    assert numbers_in(StoredColumns.opened("same")) == [1]
+
+
+def test_what_is_being_written_is_neither_trimmed_nor_cleared():
+    out = writing_of("slow", 1, 2, 3)
+    [part] = rows_cache().iterdir()
+    os.utime(part, (1_000_000, 1_000_000))  # begun long ago; its table has just changed
+    writing_of("newer", 1).finish({})
+    trim_cache(0)
+    clear_cache()
+    out.finish({})
+    assert numbers_in(StoredColumns.opened("slow")) == [1, 2, 3]
+
+
+def test_what_a_crash_left_half_written_goes_with_the_next_trim():
+    writing_of("crashed", 1)
+    [part] = rows_cache().iterdir()
+    for left in (part / "table.arrow", part):
+        os.utime(left, (1_000_000, 1_000_000))
+    writing_of("newer", 1).finish({})
+    trim_cache(0)
+    assert [folder.name for folder in rows_cache().iterdir()] == ["newer"]
+
+
+def test_a_table_is_read_on_after_its_memory_was_given_back_and_its_entry_removed():
+    writing_of("mapped", *range(1000)).finish({})
+    stored = StoredColumns.opened("mapped")
+    batch = stored.batch(0)
+    stored.let_go()
+    clear_cache()
+    assert batch.column(0).to_pylist() == numbers_in(stored) == list(range(1000))
+
+
+_WORK = """
+import sys
+from engine.data.store import Columns, StoredColumns
+for turn in range(40):
+    key = f"shared{turn % 5}"
+    if StoredColumns.opened(key) is None:
+        out = Columns(key, {"n": "int32"})
+        for start in range(0, 3000, 1000):
+            out.write({"n": range(start, start + 1000)})
+        out.finish({"turn": turn % 5})
+    stored = StoredColumns.opened(key)
+    found = [n for batch in stored.batches() for n in batch.column(0).to_pylist()]
+    assert found == list(range(3000)) and stored.facts == {"turn": turn % 5}
+"""
+
+
+def test_processes_that_write_and_read_the_same_entries_do_not_harm_each_other():
+    root = Path(store.__file__).resolve().parents[2]
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    workers = [
+        subprocess.Popen([sys.executable, "-c", _WORK], env=environment, stderr=subprocess.PIPE)
+        for _ in range(3)
+    ]
+    assert [(worker.communicate()[1], worker.returncode) for worker in workers] == [(b"", 0)] * 3
+    assert sorted(folder.name for folder in rows_cache().iterdir()) == [f"shared{n}" for n in range(5)]
 
 
 def test_lone_surrogates_and_numbers_that_are_none_survive_the_store():

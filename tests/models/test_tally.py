@@ -1,6 +1,9 @@
+import pytest
+
 from engine.models.encoded import TOO_LONG, Encoded, EncodedPair, Refused
-from engine.models.encoded_table import EncodedTable
+from engine.models.encoded_table import EncodedTable, packed
 from engine.models.tally import NO_TOKEN_LEARNED, NOTHING_LEARNED, Tally, row_words
+from tests.models.results import made_up
 
 END = 9
 
@@ -12,6 +15,55 @@ def row(number, learned=2, given=2, cut=0, end=END, **values):
 
 def tally(*results, ends=(END,)):
     return Tally(ends, EncodedTable.of(results))
+
+
+def slowly(results):
+    """What they add up to, row after row: lengths, lengths of the rejected, refused rows, cut rows, endless rows."""
+    lengths, rejected, refused, cut, endless = [], [], {}, [], []
+    for result in results:
+        if isinstance(result, Refused):
+            refused.setdefault(result.reason, []).append(result.number)
+            for length, target in zip(result.lengths, (lengths, rejected), strict=False):
+                target.append(length)
+            continue
+        sides = (result.chosen, result.rejected) if isinstance(result, EncodedPair) else (result,)
+        if sides[0].part:
+            lengths[-1] += len(result.ids) - 1
+            continue
+        for side, target in zip(sides, (lengths, rejected), strict=False):
+            target.append(len(side.ids) + side.cut)
+        is_cut = any(side.cut for side in sides)
+        cut += [result.number] * is_cut
+        if not all(any(side.trained) for side in sides):
+            reason = NOTHING_LEARNED if is_cut else NO_TOKEN_LEARNED
+            refused.setdefault(reason, []).append(result.number)
+            continue
+        last = [[i for i, t in zip(side.ids, side.trained, strict=True) if t][-1] for side in sides]
+        is_endless = [not side.cut and side.parts == 1 for side in sides]
+        if any(a and b != END for a, b in zip(is_endless, last, strict=True)):
+            endless.append(result.number)
+    return lengths, rejected, refused, cut, endless
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_sums_over_columns_are_those_over_rows(seed):
+    results = made_up(200, seed)
+    starts = [at for at, one in enumerate(results) if not getattr(one, "part", 0)]
+    middle = starts[len(starts) // 2]
+    found = Tally((END,), EncodedTable([packed(results[:middle]), packed(results[middle:])]))
+    lengths, rejected, refused, cut, endless = slowly(results)
+    assert (list(found.lengths), list(found.lengths_rejected)) == (lengths, rejected)
+    assert list(found.refused.items()) == list(refused.items())  # the reasons in the order they came up in
+    assert (found.cut_rows, found.endless_rows, found.cut) == (cut, endless, len(cut))
+    sides = [
+        side for one in results for side in (getattr(one, "chosen", one), getattr(one, "rejected", None))
+    ]
+    tokens = [side for side in sides if isinstance(side, Encoded)]
+    assert found.kept == sum(len(side.ids) for side in tokens)
+    assert found.trained == sum(sum(side.trained) for side in tokens)
+    assert found.rows == 200
+    assert found.divided == len({one.number for one in results if getattr(one, "parts", 1) > 1})
+    assert found.controls == len({one.number for one in tokens if one.controls})
 
 
 def test_rows_and_tokens_are_counted():
