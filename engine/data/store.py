@@ -140,8 +140,6 @@ class Columns:
 
     def abandon(self) -> None:
         """Remove what was written."""
-        with contextlib.suppress(OSError):  # a full disk has no room for the end of the table either
-            self._writer.close()
         self._sink.close()
         shutil.rmtree(self._part, ignore_errors=True)
 

@@ -184,6 +184,15 @@ def test_what_is_being_written_is_neither_trimmed_nor_cleared():
     assert numbers_in(StoredColumns.opened("slow")) == [1, 2, 3]
 
 
+def test_what_cannot_be_finished_leaves_nothing(monkeypatch):
+    out = writing_of("full", 1)
+    monkeypatch.setattr(Path, "write_text", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(OSError, match="disk full"):
+        out.finish({})
+    out.abandon()
+    assert list(rows_cache().iterdir()) == []
+
+
 def test_what_a_crash_left_half_written_goes_with_the_next_trim():
     writing_of("crashed", 1)
     [part] = rows_cache().iterdir()
