@@ -1,7 +1,7 @@
 """What is known of a draft's data: its rows, what their tokens add up to, and views of single rows."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from engine.data.dataset import mismatch, open_rows, split
