@@ -114,16 +114,15 @@ def _answered(answer: str | tuple[Message, ...]) -> tuple[Message, ...]:
 
 def _history(values: Values) -> list[Message]:
     """Earlier turns as [[question, answer], ...]."""
-    pairs = values.optional("history") or []
+    pairs = values.listed("history")
     is_pairs = isinstance(pairs, list) and all(
         isinstance(pair, list) and len(pair) == 2 and all(isinstance(side, str) for side in pair)
         for pair in pairs
     )
     if not is_pairs:
         raise values.wrong_type("history", pairs, "a list of [question, answer] pairs")
-    return [
-        Message(role, text) for pair in pairs for role, text in zip(("user", "assistant"), pair, strict=True)
-    ]
+    sides = [(role, text) for pair in pairs for role, text in zip(("user", "assistant"), pair, strict=True)]
+    return [Message(role, values.sound("history", text)) for role, text in sides]
 
 
 def _is_blank(side: str | tuple[Message, ...]) -> bool:

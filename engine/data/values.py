@@ -1,42 +1,14 @@
 """One record seen through the roles of its columns: the value of a role, checked, or a sentence that names it."""
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from engine.data.cells import ROLE_NAMES, opened_list, opened_messages
+from engine.data.files import LONGEST_LINE
 from engine.data.rows import Message
 from engine.job.errors import DataError
-
-ROLE_NAMES = {
-    "system": "system",
-    "developer": "system",
-    "user": "user",
-    "human": "user",
-    "instruction": "user",
-    "prompter": "user",
-    "question": "user",
-    "assistant": "assistant",
-    "gpt": "assistant",
-    "model": "assistant",
-    "bot": "assistant",
-    "chatbot": "assistant",
-    "chatgpt": "assistant",
-    "claude": "assistant",
-    "ai": "assistant",
-    "bard": "assistant",
-    "answer": "assistant",
-    "response": "assistant",
-    "function_call": "assistant",
-    "tool_call": "assistant",
-    "tool": "tool",
-    "observation": "tool",
-    "function": "tool",
-    "function_response": "tool",
-    "tool_response": "tool",
-    "ipython": "tool",
-}
 
 
 class UnusableRowError(Exception):
@@ -81,17 +53,26 @@ class Values:
             return ""
         if not isinstance(value, str):
             raise self.wrong_type(role, value, "a text")
-        return value
+        return self.sound(role, value)
+
+    def sound(self, role: str, text: str) -> str:
+        """A text of a role itself; raises DataError where no tokenizer could take it."""
+        return _sound(text, f"{self.where}: '{self.columns[role]}'")
+
+    def listed(self, role: str) -> Any:  # Any: whatever stands in the file
+        """The list of a role, empty when its cell or column is; a cell's JSON text is opened."""
+        value = self.optional(role)
+        return (opened_list(value) if isinstance(value, str) else value) or []
 
     def turns(self, role: str) -> str | tuple[Message, ...]:
         """The text of a role, or its messages where it holds a list of them (or one, or their JSON)."""
         value = self.raw(role)
-        if isinstance(value, str) and value.lstrip().startswith("[{"):
-            value = _parsed(value)
+        if isinstance(value, str):
+            value = opened_messages(value, is_sure=role == "messages")
         if value is None:
             return ""
         if isinstance(value, str):
-            return value
+            return self.sound(role, value)
         items = [value] if isinstance(value, Mapping) else value
         if not isinstance(items, list):
             raise self.wrong_type(role, value, "a text or a list of messages")
@@ -189,10 +170,11 @@ _ABSENT: Any = object()  # Any: stands for a value of any type that is not there
 
 
 def _first(item: Mapping[str, Any], names: tuple[str, ...]) -> Any:  # Any: whatever stands in the file
-    found = next((name for name in names if name in item), None)
-    if found is None:
+    """The first of some fields that is not empty; tables fill up what a message lacks with nothing."""
+    found = [name for name in names if name in item]
+    if not found:
         return None if "role" in names else _ABSENT
-    return item[found]
+    return next((item[name] for name in found if item[name] is not None), None)
 
 
 def _content(value: object, place: str) -> str:
@@ -200,20 +182,24 @@ def _content(value: object, place: str) -> str:
     if value is None:
         return ""
     if isinstance(value, str):
-        return value
+        return _sound(value, place)
     if isinstance(value, list) and all(
         isinstance(p, Mapping) and isinstance(p.get("text"), str) for p in value
     ):
-        return "".join(part["text"] for part in value)
+        return _sound("".join(part["text"] for part in value), place)
     advice = "Only text can be learned; remove pictures, sound and other parts."
     raise DataError(f"{place} holds {type_words(value)}, not a text.", advice)
 
 
-def _parsed(text: str) -> object:
-    """A list of messages written as JSON text in a cell, or the text itself when it is none."""
+def _sound(text: str, place: str) -> str:
+    """The text itself; raises DataError where no tokenizer could take it."""
+    if len(text) > LONGEST_LINE:
+        words = f"{LONGEST_LINE // 1_000_000} million characters"
+        raise DataError(f"{place} is longer than {words}.", "Divide it into several rows.")
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return text
-    is_messages = all(isinstance(item, Mapping) and ("role" in item or "from" in item) for item in value)
-    return value if is_messages else text
+        text.isascii() or text.encode()
+    except UnicodeEncodeError as error:
+        half = f"\\u{ord(text[error.start]):04x}"
+        advice = "Mend or remove that row: an emoji was cut in two when the file was written."
+        raise DataError(f"{place} holds half of a character ({half}).", advice) from None
+    return text
