@@ -130,6 +130,16 @@ def _wide_lines(file: TextIO, path: Path, reading: Reading) -> Iterator[tuple[in
         yield number, line.rstrip("\r\n")
 
 
+def bounded_lines(file: TextIO, path: Path) -> Iterator[str]:
+    """The lines of an open text with their ends; raises DataError for one beyond 50 MB."""
+    number, limit = 0, LONGEST_LINE
+    while line := file.readline(limit + 1):
+        number += 1
+        if len(line) > limit:
+            raise _too_long(path, number, limit)
+        yield line
+
+
 def _fault(reading: Reading, number: int, error: DataError, text: str = "") -> tuple[int, Fault]:
     line, fault = reading.bad(number, error, text)
     assert isinstance(fault, Fault)
@@ -174,8 +184,10 @@ def _wrong_encoding(path: Path, encoding: str) -> DataError:
 def _wrong_line(path: Path, encoding: str, number: int, line: bytes) -> DataError:
     name = encoding.upper().replace("-SIG", "")
     where = f"Line {number} of '{path.name}'" if encoding.startswith("utf-8") else f"'{path.name}'"
-    guess = "UTF-16" if b"\0" in line else "Windows-1252 (Latin-1)"
     advice = "Save the file as UTF-8 and open it again."
+    if not encoding.startswith("utf-8"):  # its mark said so: there is nothing to guess
+        return DataError(f"{where} is not valid {name}, though it begins like it.", advice)
+    guess = "UTF-16" if b"\0" in line else "Windows-1252 (Latin-1)"
     return DataError(f"{where} is not valid {name}; the file looks like {guess}.", advice)
 
 

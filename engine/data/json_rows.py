@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
-from engine.data.files import open_text, text_lines
+from engine.data.files import LONGEST_LINE, open_text, text_lines
 from engine.data.reading import Located, Reading, Record, shortened
 from engine.job.errors import DataError
 
@@ -33,18 +33,34 @@ def read_json(path: Path, reading: Reading) -> Iterator[Located]:
         if start.lstrip().startswith("["):
             yield from _read_list(file, start, path, reading)
             return
-        text = start + file.read()
+        text = "" if _is_one_a_line(start) else start + file.read()
+    if not text or _is_one_a_line(text):
+        yield from read_jsonl(path, reading)
+        return
+    for number, value in enumerate(_rows_in(_document(text, path), path, reading.split), 1):
+        yield _row(value, number, path, reading)
+
+
+def _is_one_a_line(text: str) -> bool:
+    """Whether an object stands on one line and more follows."""
     try:
-        document = _DECODER.decode(text)
+        _, end = _ANY_DECODER.raw_decode(text, _after_white(text, 0))
+    except (ValueError, RecursionError):
+        return False
+    return _after_white(text, end) < len(text) and "\n" not in text[:end].strip()
+
+
+def _document(text: str, path: Path) -> object:
+    if not text.strip():
+        raise DataError(f"There are no examples in '{path.name}': it is blank.", "Choose another file.")
+    try:
+        return _DECODER.decode(text)
     except json.JSONDecodeError as error:
-        if error.msg == "Extra data" and "\n" not in text[: error.pos].strip():  # one object a line
-            yield from read_jsonl(path, reading)
-            return
-        raise _malformed(path, error.lineno, error.colno, error.msg, _line_at(text, error.lineno)) from None
+        raise _malformed_at(text, error.pos, 0, error.msg, path) from None
+    except _ConstantError as error:
+        raise _malformed_at(text, _constant_at(text, 0), 0, str(error), path) from None
     except (ValueError, RecursionError) as error:
         raise DataError(f"'{path.name}' is not usable JSON: {error}.", "Mend the file.") from None
-    for number, value in enumerate(_rows_in(document, path, reading.split), 1):
-        yield _row(value, number, path, reading)
 
 
 def _read_list(file: TextIO, text: str, path: Path, reading: Reading) -> Iterator[Located]:
@@ -56,19 +72,18 @@ def _read_list(file: TextIO, text: str, path: Path, reading: Reading) -> Iterato
             _refuse_more(text, at + 1, lines, path)
             return
         try:
-            value, end = _DECODER.raw_decode(text, at)
+            value, end = _item(text, at, number + 1, path)
             after = _after_white(text, end)
             is_whole = after < len(text)
+            fault, is_final = ("Expecting ',' delimiter", after), False
         except json.JSONDecodeError as error:
-            fault, is_whole = (error.msg, error.pos), False
-        except (ValueError, RecursionError) as error:
-            raise DataError(f"'{path.name}' is not usable JSON: {error}.", "Mend the file.") from None
-        else:
-            fault = ("Expecting ',' delimiter", after)
+            fault, is_whole, is_final = (error.msg, error.pos), False, _is_final(error)
         if not is_whole:
-            more = file.read(size)
+            more = "" if is_final else file.read(size)
             if not more:
                 raise _malformed_at(text, fault[1], lines, fault[0], path)
+            if len(text) - at > LONGEST_LINE:
+                raise _too_long(number + 1, path)
             lines += text.count("\n", 0, at)
             text, at, size = text[at:] + more, 0, size * 2
             continue
@@ -80,6 +95,43 @@ def _read_list(file: TextIO, text: str, path: Path, reading: Reading) -> Iterato
             raise _malformed_at(text, after, lines, "Expecting ',' delimiter", path)
         else:
             at = after
+
+
+def _item(text: str, at: int, number: int, path: Path) -> tuple[object, int]:
+    """The value at a place and where it ends; an error in its stead where it is whole but cannot be used.
+
+    Raises json.JSONDecodeError where it is not whole.
+    """
+    try:
+        value, end = _DECODER.raw_decode(text, at)
+    except json.JSONDecodeError:
+        raise
+    except _ConstantError as error:
+        _, end = _ANY_DECODER.raw_decode(text, at)
+        words = f"Row {number} of '{path.name}' cannot be used: {error}."
+        return DataError(words, "Mend or remove that row."), end
+    except (ValueError, RecursionError) as error:
+        words = f"Row {number} of '{path.name}' cannot be used: {error}."
+        raise DataError(words, "Mend or remove that row.") from None
+    return (_too_long(number, path) if end - at > LONGEST_LINE else value), end
+
+
+def _is_final(error: json.JSONDecodeError) -> bool:
+    """Whether no further text could heal the fault."""
+    has_end = not error.msg.startswith(("Unterminated string", "Invalid"))
+    return has_end and len(error.doc) - error.pos > _LONGEST_WORD
+
+
+def _too_long(number: int, path: Path) -> DataError:
+    words = f"{LONGEST_LINE // 1_000_000} MB"
+    title = f"Row {number} of '{path.name}' is longer than {words}."
+    return DataError(title, "Divide it, or close the quotation mark that was left open in it.")
+
+
+def _constant_at(text: str, at: int) -> int:
+    """Where the first NaN or Infinity stands that is no part of a text."""
+    found = (match for match in _CONSTANT.finditer(text, at) if match[1])
+    return next((match.start() for match in found), at)
 
 
 def _after_white(text: str, at: int) -> int:
@@ -102,17 +154,26 @@ def _malformed_at(text: str, at: int, lines: int, reason: str, path: Path) -> Da
 
 
 def _row(value: object, number: int, path: Path, reading: Reading) -> Located:
+    if isinstance(value, DataError):
+        return reading.bad(0, value)
     try:
         return 0, _as_record(value, path, f"Row {number}")
     except DataError as error:
         return reading.bad(0, error, str(value))
 
 
+class _ConstantError(ValueError):
+    """NaN or Infinity, which JSON does not know and no row may hold."""
+
+
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a number that a row may hold")
+    raise _ConstantError(f"{name} is not a number that a row may hold")
 
 
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+_ANY_DECODER = json.JSONDecoder()
+_CONSTANT = re.compile(r'"(?:[^"\\]|\\.)*"|(NaN|-?Infinity)', re.DOTALL)
+_LONGEST_WORD = len("-Infinity")
 
 
 def _parse(line: str, path: Path, number: int) -> object:
@@ -131,11 +192,6 @@ def _malformed(path: Path, line: int, column: int, reason: str, text: str) -> Da
     return DataError(title, "Mend or remove that line, or skip malformed lines.")
 
 
-def _line_at(text: str, number: int) -> str:
-    lines = text.split("\n", number)
-    return lines[number - 1] if number <= len(lines) else ""
-
-
 def _as_record(value: object, path: Path, where: str) -> Record:
     if isinstance(value, dict):
         return value
@@ -152,13 +208,21 @@ def _rows_in(document: object, path: Path, split: str | None) -> list[Any]:
     lists = {key: value for key, value in document.items() if _is_list_of_objects(value)}
     if split is not None and split in lists:
         return lists[split]
-    if len(lists) == 1 and split is None:
-        return next(iter(lists.values()))
-    if not lists:
+    rows = {key: value for key, value in lists.items() if not _is_message(value[0])}
+    if len(rows) == 1 and split is None:
+        return next(iter(rows.values()))
+    if not rows and (lists or any(isinstance(value, str) for value in document.values())):
+        return [document]
+    if not rows:
         advice = "Give a list of objects, or an object that holds one such list."
         raise DataError(f"'{path.name}' holds no list of rows.", advice)
-    names = ", ".join(f"'{name}'" for name in lists)
+    names = ", ".join(f"'{name}'" for name in rows)
     raise DataError(f"'{path.name}' holds the lists {names}.", 'Say which one to take: split = "...".')
+
+
+def _is_message(item: Mapping[str, object]) -> bool:
+    """Messages are what one row is made of, not rows."""
+    return ("role" in item or "from" in item) and any(name in item for name in ("content", "value", "text"))
 
 
 def _is_list_of_objects(value: object) -> bool:

@@ -43,8 +43,8 @@ _SHORT = 80
 
 
 def shortened(text: str) -> str:
-    """The beginning of a text, as long as a message may quote it."""
-    text = text.strip()
+    """The beginning of a text on one line, as long as a message may quote it."""
+    text = " ".join(text[: 10 * _SHORT].split())
     return text if len(text) <= _SHORT else text[: _SHORT - 1] + "…"
 
 

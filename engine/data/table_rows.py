@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from engine.data.files import LONGEST_LINE, open_text, suffix_of, text_lines
+from engine.data.files import LONGEST_LINE, bounded_lines, open_text, suffix_of, text_lines
+from engine.data.plain import plain_records
 from engine.data.reading import Located, Reading, refuse_repeated
 from engine.job.errors import DataError
 
@@ -16,7 +17,7 @@ def read_csv(path: Path, reading: Reading) -> Iterator[Located]:
     with open_text(path, newline="") as file:
         delimiter = "\t" if suffix_of(path) == ".tsv" else _delimiter(path)
         csv.field_size_limit(LONGEST_LINE)
-        table = csv.reader(file, delimiter=delimiter, strict=True)
+        table = csv.reader(bounded_lines(file, path), delimiter=delimiter, strict=True)
         try:
             header = _header(next((row for row in table if any(row)), []), path)
             for row in table:
@@ -41,9 +42,9 @@ def read_parquet(path: Path, reading: Reading) -> Iterator[Located]:
         with parquet.ParquetFile(path) as table:
             refuse_repeated([str(name) for name in table.schema_arrow.names], path)
             for batch in table.iter_batches(batch_size=1024):
-                for record in batch.to_pylist():
+                for record in plain_records(batch):
                     yield 0, record
-    except (pyarrow.ArrowException, OSError) as error:
+    except (pyarrow.ArrowException, OSError, ValueError) as error:
         raise _damaged(path, "Parquet", error) from None
 
 
@@ -56,9 +57,10 @@ def read_arrow(path: Path, reading: Reading) -> Iterator[Located]:
             is_file = file.read(6) == b"ARROW1"
             file.seek(0)
             for batch in _batches(file, is_file):
-                for record in batch.to_pylist():
+                refuse_repeated([str(name) for name in batch.schema.names], path)
+                for record in plain_records(batch):
                     yield 0, record
-    except (pyarrow.ArrowException, OSError) as error:
+    except (pyarrow.ArrowException, OSError, ValueError) as error:
         raise _damaged(path, "Arrow", error) from None
 
 

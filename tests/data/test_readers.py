@@ -1,17 +1,21 @@
 import contextlib
 import gzip
+import io
 import json
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from engine.data import files
+from engine.data import files, json_rows
 from engine.data.readers import READERS, read_records
-from engine.data.reading import Reading
+from engine.data.reading import Fault, Reading
 from engine.job.errors import DataError
 
 ROW = {"instruction": "Grüße", "response": "Hallo 🌤️"}
@@ -74,6 +78,25 @@ def test_a_json_file_with_one_object_a_line_is_read(tmp_path):
     assert read(path) == [ROW, ROW]
 
 
+def test_a_long_file_with_one_object_a_line_is_not_read_whole(tmp_path, monkeypatch):
+    class Pieces(io.StringIO):
+        def read(self, size=-1):
+            assert size > 0
+            return super().read(size)
+
+    path = tmp_path / "a.json"
+    path.write_text(f"{LINE}\n" * 3)
+    monkeypatch.setattr(json_rows, "open_text", lambda path: contextlib.nullcontext(Pieces(path.read_text())))
+    assert read(path) == [ROW] * 3
+
+
+@pytest.mark.parametrize("row", [{"messages": [{"role": "user", "content": "Q"}]}, ROW])
+def test_a_json_file_with_a_single_row_is_read(tmp_path, row):
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(row, indent=2))
+    assert read(path) == [row]
+
+
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
 def test_the_separator_is_taken_from_the_header(tmp_path, separator):
     path = tmp_path / "a.csv"
@@ -120,6 +143,44 @@ def test_a_malformed_document_is_named_with_line_and_column(tmp_path):
     words = refusal(tmp_path / "a.json", b'[\n{"a": "b"},\n{"a" "b"}\n]')
     assert "Line 3 of 'a.json' is not valid JSON at column 6" in words
     assert '{"a" "b"}' in words
+
+
+def test_a_broken_list_is_not_read_to_its_end(tmp_path):
+    class Endless(io.StringIO):
+        def read(self, size=-1):
+            assert size > 0
+            return "[" + LINE + ' {"a" 1}, ' + " " * 100
+
+    reading = json_rows._read_list(Endless(), Endless().read(1), tmp_path / "a.json", Reading())
+    with pytest.raises(DataError, match=r"Line 1 of 'a\.json' is not valid JSON at column"):
+        list(reading)
+
+
+def test_an_item_of_a_list_beyond_the_limit_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(json_rows, "LONGEST_LINE", 1_000_000)
+    long = json.dumps([ROW, {"a": "x" * 1_000_001}, ROW])
+    assert "Row 2 of 'a.json' is longer than 1 MB." in refusal(tmp_path / "a.json", long.encode())
+    found = list(read_records(tmp_path / "a.json", Reading(skips=True)))
+    assert [isinstance(record, Fault) for _, record in found] == [False, True, False]
+    assert "Row 2 of 'a.json' is longer" in refusal(tmp_path / "a.json", b'[{}, {"a": "' + b"x" * 5_000_000)
+
+
+@pytest.mark.parametrize("data", [b"\n \n", b" "])
+def test_a_blank_document_has_no_examples(tmp_path, data):
+    assert "There are no examples in 'a.json'" in refusal(tmp_path / "a.json", data)
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
+def test_a_number_that_is_none_is_named_in_a_document_too(tmp_path, number):
+    listed = f'[{LINE},\n{{"a": {number}}},\n{LINE}]'
+    assert f"Row 2 of 'a.json' cannot be used: {number} is not" in refusal(
+        tmp_path / "a.json", listed.encode()
+    )
+    found = list(read_records(tmp_path / "a.json", Reading(skips=True)))
+    assert [isinstance(record, Fault) for _, record in found] == [False, True, False]
+    held = f'{{"rows": [{LINE},\n{{"NaN": "NaN", "a": {number}}}]}}'
+    words = refusal(tmp_path / "a.json", held.encode())
+    assert "Line 2 of 'a.json' is not valid JSON at column 21" in words
 
 
 @pytest.mark.parametrize("name", ["a.jsonl", "a.json", "a.csv", "a.txt", "a.parquet"])
@@ -170,6 +231,17 @@ def test_a_line_beyond_the_limit_is_named(tmp_path, monkeypatch):
     assert "Line 2 of 'a.jsonl' is longer than 1 MB." in words
 
 
+def test_a_line_of_a_table_beyond_the_limit_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "LONGEST_LINE", 1_000_000)
+    words = refusal(tmp_path / "a.csv", b"question,answer\na,b\na," + b"x" * 1_000_001)
+    assert "Line 3 of 'a.csv' is longer than 1 MB." in words
+
+
+def test_a_mark_that_lies_is_told(tmp_path):
+    words = refusal(tmp_path / "a.jsonl", LINE.encode("utf-16")[:-1])
+    assert "'a.jsonl' is not valid UTF-16, though it begins like it." in words
+
+
 def test_deep_nesting_ends_in_a_sentence(tmp_path):
     assert "Line 1 of 'a.jsonl'" in refusal(tmp_path / "a.jsonl", b"[" * 200_000)
 
@@ -180,6 +252,57 @@ def test_a_truncated_parquet_file_is_named(tmp_path):
     words = refusal(path, path.read_bytes()[:-40])
     assert "'a.parquet' cannot be read as Parquet" in words
     assert "download it again" in words
+
+
+def test_columns_of_the_same_name_are_refused_in_arrow_files_too(tmp_path):
+    path, table = tmp_path / "a.arrow", pa.table([["a"], ["b"]], names=["answer", "answer"])
+    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
+        writer.write_table(table)
+    assert "'a.arrow' has two columns named 'answer'." in refusal(path)
+
+
+def test_a_stream_of_arrow_batches_is_read(tmp_path):
+    path, table = tmp_path / "a.arrow", pa.Table.from_pylist([ROW] * 3)
+    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, table.schema) as writer:
+        writer.write_table(table)
+    assert read(path) == [ROW] * 3
+
+
+def test_a_text_column_of_a_table_that_holds_no_text_is_told(tmp_path):
+    path = tmp_path / "a.parquet"
+    offsets, data = np.array([0, 2], dtype=np.int32), b"\xff\xfe"
+    broken = pa.StringArray.from_buffers(1, pa.py_buffer(offsets), pa.py_buffer(data))
+    parquet.write_table(pa.table([broken], names=["text"]), path)
+    assert "'a.parquet' cannot be read as Parquet" in refusal(path)
+
+
+def test_values_of_tables_are_plain_ones(tmp_path):
+    path = tmp_path / "a.parquet"
+    columns = {
+        "bytes": pa.array([b"spelled"]),
+        "picture": pa.array([b"\xff\xd8"]),
+        "far away": pa.array([2**62], pa.timestamp("ms")),
+        "day": pa.array([date(2026, 1, 2)]),
+        "price": pa.array([Decimal("1.50")]),
+        "pairs": pa.array([[("a", 1)]], pa.map_(pa.string(), pa.int64())),
+        "nested": pa.array([[{"at": date(2026, 1, 2), "raw": b"x"}]]),
+        "word": pa.array(["often"]).dictionary_encode(),
+        "half": pa.array([0.5], pa.float16()),
+    }
+    parquet.write_table(pa.table(columns), path)
+    [row] = read(path)
+    assert str(2**62) in row.pop("far away")
+    assert row == {
+        "bytes": "spelled",
+        "picture": {"bytes": 2},
+        "day": "2026-01-02",
+        "price": "1.50",
+        "pairs": [["a", 1]],
+        "nested": [{"at": "2026-01-02", "raw": "x"}],
+        "word": "often",
+        "half": 0.5,
+    }
+    json.dumps(row)
 
 
 def test_a_parquet_name_on_something_else_is_told(tmp_path):
