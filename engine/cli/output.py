@@ -9,7 +9,7 @@ from typing import IO, Any
 
 from engine.job.codec import to_plain
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _BOLD, _DIM, _END = "\x1b[1m", "\x1b[2m", "\x1b[0m"
 
 
@@ -60,7 +60,9 @@ class Output:
         """The result as one JSON object, where that was asked for."""
         if self.as_json:
             indent = 2 if self.has_terminal else None
-            print(json.dumps(to_plain(values), ensure_ascii=False, indent=indent), file=self.out, flush=True)
+            text = json.dumps(to_plain(values), ensure_ascii=False, indent=indent)
+            text = text.encode("utf-8", "backslashreplace").decode()  # half a character as its JSON escape
+            print(text, file=self.out, flush=True)
 
     def table(self, titles: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """A table with aligned columns; numbers stand to the right."""

@@ -6,6 +6,7 @@ To add a shape: a function `number, Values -> row` in engine.data.building and o
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from engine.data.building import feedback_row, instruction_row, messages_row, preference_row, text_row
 from engine.data.rows import Row, RowKind
@@ -57,7 +58,9 @@ def detect(
 def assign(shape: Shape, columns: Sequence[str], chosen: Mapping[str, str]) -> dict[str, str]:
     """The column of each role: the chosen one, else the first usual name that is there and not yet taken."""
     found = dict(chosen)
-    free = {column.strip().lower(): column for column in columns if column not in found.values()}
+    # Of two names that differ in their letters' size only, the usual, small one counts wherever it stands.
+    ordered = sorted(columns, key=lambda column: (column != column.strip().lower(), column), reverse=True)
+    free = {column.strip().lower(): column for column in ordered if column not in found.values()}
     for role, names in shape.roles.items():
         usual = next((n for n in names if n in free), None)
         if role not in found and usual is not None:
@@ -174,6 +177,9 @@ _SHOWN = {  # the roles that the evidence names; the rest may be missing from a 
 }
 
 
+_NAMED = 20  # columns in a sentence
+
+
 def _holds_verdicts(sample: Sequence[Mapping[str, object]], column: str | None) -> bool:
     """Whether a column holds nothing but thumbs up or down; a shape without a label has no such column."""
     if column is None or not sample:
@@ -192,6 +198,10 @@ def _check_chosen(columns: Sequence[str], chosen: Mapping[str, str], name: str) 
         if column not in columns:
             advice = f"It has {_quoted(columns)}."
             raise DataError(f"'{name}' has no column '{column}', which 'columns' names as {role}.", advice)
+    for column in {column for column in chosen.values() if list(chosen.values()).count(column) > 1}:
+        roles = " and as ".join(role for role, taken in chosen.items() if taken == column)
+        title = f"'columns' names '{column}' of '{name}' as {roles}."
+        raise DataError(title, "Give every role a column of its own.")
 
 
 def _unrecognised(
@@ -209,7 +219,9 @@ def _unrecognised(
 
 
 def _quoted(names: Collection[str]) -> str:
-    return ", ".join(f"'{name}'" for name in names) or "no columns"
+    listed = [f"'{name}'" for name in islice(names, _NAMED)]
+    more = len(names) - len(listed)
+    return (", ".join(listed) or "no columns") + (f" and {more} more" if more else "")
 
 
 def _thing(role: str, column: str) -> str:

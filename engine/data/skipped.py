@@ -25,7 +25,8 @@ def write_skipped(folder: Path, skipped: Iterable[Skipped]) -> int:
         return 0
     count = 0
     try:
-        with path.open("w", encoding="utf-8") as out:
+        # Half a character in a file's own words is written as its JSON escape.
+        with path.open("w", encoding="utf-8", errors="backslashreplace") as out:
             for count, row in enumerate(chain([first], waiting), 1):  # noqa: B007 - the last one counts
                 out.write(json.dumps(dataclasses.asdict(row), ensure_ascii=False) + "\n")
     except OSError as error:

@@ -24,7 +24,8 @@ M = TypeVar("M", bound=Message)
 def append(folder: Path, message: Message) -> None:
     """Append one message to the folder's events or commands, in a single write."""
     name = COMMANDS_FILE if isinstance(message, Command) else EVENTS_FILE
-    data = (encode(message) + "\n").encode()
+    # Half a character, which a file of data may hold, is written as its JSON escape.
+    data = (encode(message) + "\n").encode("utf-8", "backslashreplace")
     try:
         handle = os.open(folder / name, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         try:

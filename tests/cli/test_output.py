@@ -36,3 +36,10 @@ def test_json_alone_stands_on_standard_output():
 
 def test_without_a_terminal_nothing_is_coloured():
     assert output().bold("a") == "a"
+
+
+def test_half_a_character_is_printed_as_its_escape():
+    out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    Output(as_json=True, out=out).result({"text": "a\ud83d", "whole": "🌤"})
+    assert json.loads(out.buffer.getvalue()) == {"text": "a\ud83d", "whole": "🌤"}
+    assert clean("a\ud83d🌤") == "a\ufffd🌤"

@@ -261,6 +261,26 @@ def test_a_mapped_column_must_exist(tmp_path):
     assert "no column 'antwort'" in refusal(path, columns={"answer": "antwort"})
 
 
+def test_a_column_cannot_have_two_roles(tmp_path):
+    path = write(tmp_path / "a.jsonl", [{"prompt": "Q", "completion": "A"}])
+    words = refusal(path, columns={"prompt": "completion", "answer": "completion"})
+    assert "'columns' names 'completion' of 'a.jsonl' as prompt and as answer." in words
+
+
+@pytest.mark.parametrize("names", [("prompt", "Prompt"), ("Prompt", "prompt")])
+def test_of_names_in_small_and_capital_letters_the_small_one_counts(tmp_path, names):
+    record = {name: name for name in names}
+    path = write(tmp_path / "a.jsonl", [{**record, "completion": "A"}])
+    assert open_rows([DataSource(path=str(path))]).rows[0].messages[0] == user("prompt")
+
+
+def test_of_very_many_columns_some_are_named(tmp_path):
+    path = write(tmp_path / "a.csv", [{f"c{number}": "x" for number in range(900)}])
+    words = refusal(path)
+    assert "'c0', 'c1'" in words
+    assert "and 880 more" in words
+
+
 def test_an_unknown_role_is_refused(tmp_path):
     path = write(tmp_path / "a.jsonl", [{"prompt": "Q", "completion": "A"}])
     assert "'reply' in 'columns' is not a role" in refusal(path, columns={"reply": "completion"})

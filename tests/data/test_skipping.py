@@ -58,6 +58,18 @@ def test_skipped_rows_are_written_with_place_and_reason(tmp_path):
     assert "column 31" in lines[0]["detail"]
 
 
+def test_half_a_character_in_a_fault_does_not_spoil_the_list(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text(
+        GOOD % 1 + '\n{"prompt": "a", "compl\\ud83d": "b"}\n{"prompt": "\\ud83d", "completion": "b"}\n'
+    )
+    found = opened(path, malformed="skip")
+    assert write_skipped(tmp_path, found.skipped_rows()) == 2
+    first, second = map(json.loads, (tmp_path / SKIPPED_FILE).read_text("utf-8").splitlines())
+    assert "it has 'prompt', 'compl\ud83d'" in first["detail"]
+    assert "'prompt' holds half of a character" in second["detail"]
+
+
 def test_without_a_skipped_row_there_is_no_list(tmp_path):
     (tmp_path / SKIPPED_FILE).write_text("of an earlier attempt")
     assert write_skipped(tmp_path, []) == 0
