@@ -60,7 +60,6 @@ READERS: dict[str, Reader] = {
     ".md": read_text,
 }
 _LOOKED_AT = 10_000  # lines
-_BINARY = {".parquet": "a Parquet", ".pq": "a Parquet", ".arrow": "an Arrow"}
 
 
 def _reader_for(path: Path) -> Reader:
@@ -74,9 +73,7 @@ def _reader_for(path: Path) -> Reader:
     if suffix not in READERS:
         advice = f"Files that can be read: {known}."
         raise DataError(f"'{path.name}' is not a known kind of data file.", advice)
-    if found in PACKED and suffix in _BINARY:
-        raise DataError(f"'{path.name}' is compressed twice.", f"Unpack it to {suffix} first.")
-    if suffix in (".parquet", ".pq"):
+    if found not in PACKED and suffix in (".parquet", ".pq"):
         advice = "Name the file after what it holds, or download it again."
         raise DataError(f"'{path.name}' is not a Parquet file, though its name says so.", advice)
     return READERS[suffix]

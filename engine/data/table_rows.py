@@ -2,11 +2,24 @@
 
 import csv
 import re
+import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryFile
+from typing import Any, BinaryIO
 
-from engine.data.files import LONGEST_LINE, bounded_lines, open_text, suffix_of, text_lines
+from engine.data.files import (
+    LONGEST_LINE,
+    bounded_lines,
+    open_text,
+    opened,
+    sniffed,
+    suffix_of,
+    text_lines,
+    unpacked,
+)
+from engine.data.packing import PACKED
 from engine.data.plain import plain_records
 from engine.data.reading import Located, Reading, refuse_repeated
 from engine.job.errors import DataError
@@ -39,7 +52,7 @@ def read_parquet(path: Path, reading: Reading) -> Iterator[Located]:
     from pyarrow import parquet
 
     try:
-        with parquet.ParquetFile(path) as table:
+        with _on_disk(path) as source, parquet.ParquetFile(source) as table:
             refuse_repeated([str(name) for name in table.schema_arrow.names], path)
             for batch in table.iter_batches(batch_size=1024):
                 for record in plain_records(batch):
@@ -53,7 +66,7 @@ def read_arrow(path: Path, reading: Reading) -> Iterator[Located]:
     import pyarrow
 
     try:
-        with pyarrow.OSFile(str(path)) as file:
+        with _on_disk(path) as source, pyarrow.PythonFile(source, "r") as file:
             is_file = file.read(6) == b"ARROW1"
             file.seek(0)
             for batch in _batches(file, is_file):
@@ -62,6 +75,19 @@ def read_arrow(path: Path, reading: Reading) -> Iterator[Located]:
                     yield 0, record
     except (pyarrow.ArrowException, OSError, ValueError) as error:
         raise _damaged(path, "Arrow", error) from None
+
+
+@contextmanager
+def _on_disk(path: Path) -> Iterator[BinaryIO]:
+    """The file, or what is packed in it: these kinds are read from their end, so it is unpacked first."""
+    if sniffed(path) not in PACKED:
+        with opened(path) as file:
+            yield file
+        return
+    with unpacked(path) as packed, TemporaryFile() as whole:
+        shutil.copyfileobj(packed, whole)
+        whole.seek(0)
+        yield whole
 
 
 def _batches(file: Any, is_file: bool) -> Iterator[Any]:  # Any: pyarrow is not typed

@@ -23,7 +23,7 @@ from engine.data.store import (
 )
 from engine.job.errors import DataError
 from engine.job.sections import DataSource, RowsSection
-from tests.data.test_shapes import SHAPES
+from tests.data.every_shape import SHAPES
 from tests.data.test_skipping import broken
 from tests.data.writing import write
 

@@ -2,47 +2,67 @@
 
 import csv
 import gzip
+import io
 import json
 from pathlib import Path
 
 import pyarrow as pa
 from pyarrow import parquet
 
-KINDS = (".jsonl", ".json", ".csv", ".tsv", ".parquet", ".arrow", ".jsonl.gz", ".csv.zst")
+FORMS = (".jsonl", ".json", ".list.json", ".csv", ".tsv", ".parquet", ".arrow")
+PACKINGS = ("", ".gz", ".zst")
+KINDS = tuple(form + packing for form in FORMS for packing in PACKINGS)
+TEXT_FORMS = (".jsonl", ".json", ".list.json", ".csv", ".tsv")
+ENCODINGS = ("utf-8-sig", "utf-16", "utf-16-be", "utf-32")
+_MARKS = {"utf-16-be": b"\xfe\xff"}  # Python writes the others itself
 
 
-def write(path: Path, records: list[dict]) -> Path:
-    """Write records by the name's suffixes; nested values become JSON in CSV and TSV."""
-    suffixes = [s for s in path.suffixes if s in (".jsonl", ".json", ".csv", ".tsv", ".parquet", ".arrow")]
-    if suffixes[-1] == ".parquet":
-        parquet.write_table(pa.Table.from_pylist(records), path)
-    elif suffixes[-1] == ".arrow":
-        table = pa.Table.from_pylist(records)
-        with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
-            writer.write_table(table)
+def write(path: Path, records: list[dict], encoding: str = "utf-8", ending: str = "\n") -> Path:
+    """Write records by the name's suffixes; nested values become JSON in CSV and TSV.
+
+    ".list.json" is an object that holds the list of rows.
+    """
+    packing = path.suffix if path.suffix in PACKINGS else ""
+    name = path.name.removesuffix(packing)
+    form = next((form for form in sorted(FORMS, key=len, reverse=True) if name.endswith(form)), ".jsonl")
+    if form in (".parquet", ".arrow"):
+        data = _table(form, records)
     else:
-        path.write_bytes(_packed(_text(suffixes[-1], records).encode(), path.suffix))
+        text = _text(form, records).replace("\r\n", "\n").replace("\n", ending)
+        data = _MARKS.get(encoding, b"") + text.encode(encoding)
+    path.write_bytes(packed(data, packing))
     return path
 
 
-def _text(suffix: str, records: list[dict]) -> str:
-    if suffix == ".json":
-        return json.dumps(records, ensure_ascii=False, indent=2)
-    if suffix == ".jsonl":
-        return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
-    import io
+def packed(data: bytes, packing: str) -> bytes:
+    """Compressed as the suffix says."""
+    if packing == ".gz":
+        return gzip.compress(data)
+    return pa.compress(data, codec="zstd", asbytes=True) if packing == ".zst" else data
 
-    out = io.StringIO(newline="")
-    writer = csv.writer(out, delimiter="\t" if suffix == ".tsv" else ",")
-    writer.writerow(records[0])
-    for record in records:
-        writer.writerow([v if isinstance(v, str) else json.dumps(v) for v in record.values()])
+
+def _table(form: str, records: list[dict]) -> bytes:
+    table, out = pa.Table.from_pylist(records), io.BytesIO()
+    if form == ".parquet":
+        parquet.write_table(table, out)
+        return out.getvalue()
+    with pa.ipc.new_file(out, table.schema) as writer:
+        writer.write_table(table)
     return out.getvalue()
 
 
-def _packed(data: bytes, suffix: str) -> bytes:
-    if suffix == ".gz":
-        return gzip.compress(data)
-    if suffix == ".zst":
-        return pa.compress(data, codec="zstd", asbytes=True)
-    return data
+def _text(form: str, records: list[dict]) -> str:
+    if form == ".json":
+        return json.dumps(records, ensure_ascii=False, indent=2)
+    if form == ".list.json":
+        return json.dumps({"version": 2, "tags": ["a"], "data": records}, ensure_ascii=False)
+    if form == ".jsonl":
+        return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, delimiter="\t" if form == ".tsv" else ",")
+    writer.writerow(records[0])
+    for record in records:
+        writer.writerow(
+            [v if isinstance(v, str) else json.dumps(v, ensure_ascii=False) for v in record.values()]
+        )
+    return out.getvalue()
