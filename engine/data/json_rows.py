@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
 from engine.data.files import LONGEST_LINE, open_text, text_lines
-from engine.data.reading import Located, Reading, Record, shortened
+from engine.data.reading import Located, Reading, Record, quoted, shortened
 from engine.job.errors import DataError
 
 _PIECE = 1 << 20
@@ -216,8 +216,7 @@ def _rows_in(document: object, path: Path, split: str | None) -> list[Any]:
     if not rows:
         advice = "Give a list of objects, or an object that holds one such list."
         raise DataError(f"'{path.name}' holds no list of rows.", advice)
-    names = ", ".join(f"'{name}'" for name in rows)
-    raise DataError(f"'{path.name}' holds the lists {names}.", 'Say which one to take: split = "...".')
+    raise DataError(f"'{path.name}' holds the lists {quoted(rows)}.", 'Say which one to take: split = "...".')
 
 
 def _is_message(item: Mapping[str, object]) -> bool:

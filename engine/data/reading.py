@@ -1,7 +1,8 @@
 """What a reader is asked and what it gives: located records, and faults where a bad line is to be passed over."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ class Reading:
 Reader = Callable[[Path, Reading], Iterator[Located]]
 
 _SHORT = 80
+_NAMED = 20
 
 
 def shortened(text: str) -> str:
@@ -48,9 +50,16 @@ def shortened(text: str) -> str:
     return text if len(text) <= _SHORT else text[: _SHORT - 1] + "…"
 
 
+def quoted(names: Collection[object], none: str = "nothing") -> str:
+    """Some names of a file for a sentence: on one line, each as short as it may be, of very many the first."""
+    listed = [f"'{shortened(str(name))}'" for name in islice(names, _NAMED)]
+    more = len(names) - len(listed)
+    return (", ".join(listed) or none) + (f" and {more} more" if more else "")
+
+
 def refuse_repeated(names: list[str], path: Path) -> None:
     """Raise DataError when two columns have the same name."""
     repeated = next((name for number, name in enumerate(names) if name in names[:number]), None)
     if repeated is not None:
-        title = f"'{path.name}' has two columns named '{repeated}'."
+        title = f"'{path.name}' has two columns named '{shortened(repeated)}'."
         raise DataError(title, "Rename or remove one of them.")

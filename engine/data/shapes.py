@@ -6,9 +6,9 @@ To add a shape: a function `number, Values -> row` in engine.data.building and o
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 from engine.data.building import feedback_row, instruction_row, messages_row, preference_row, text_row
+from engine.data.reading import quoted, shortened
 from engine.data.rows import Row, RowKind
 from engine.data.values import UnusableRowError, Values, verdict_of
 from engine.job.errors import DataError
@@ -177,9 +177,6 @@ _SHOWN = {  # the roles that the evidence names; the rest may be missing from a 
 }
 
 
-_NAMED = 20  # columns in a sentence
-
-
 def _holds_verdicts(sample: Sequence[Mapping[str, object]], column: str | None) -> bool:
     """Whether a column holds nothing but thumbs up or down; a shape without a label has no such column."""
     if column is None or not sample:
@@ -219,9 +216,7 @@ def _unrecognised(
 
 
 def _quoted(names: Collection[str]) -> str:
-    listed = [f"'{name}'" for name in islice(names, _NAMED)]
-    more = len(names) - len(listed)
-    return (", ".join(listed) or "no columns") + (f" and {more} more" if more else "")
+    return quoted(names, "no columns")
 
 
 def _thing(role: str, column: str) -> str:
@@ -229,5 +224,6 @@ def _thing(role: str, column: str) -> str:
         return "a list of messages"
     if role in ("chosen", "rejected"):
         return f"a {role} answer"
-    word = column if re.fullmatch(r"[A-Za-z][A-Za-z ]*", column) else f"'{column}' as {role}"
-    return f"{'an' if word[0].lower() in 'aeiou' else 'a'} {word}" if word == column else word
+    name = shortened(column)
+    word = name if re.fullmatch(r"[A-Za-z][A-Za-z ]*", name) else f"'{name}' as {role}"
+    return f"{'an' if word[0].lower() in 'aeiou' else 'a'} {word}" if word == name else word

@@ -7,6 +7,7 @@ from typing import Any
 
 from engine.data.cells import ROLE_NAMES, opened_list, opened_messages
 from engine.data.files import LONGEST_LINE
+from engine.data.reading import quoted
 from engine.data.rows import Message
 from engine.job.errors import DataError
 
@@ -36,8 +37,7 @@ class Values:
         if column is None:
             return None
         if column not in self.record:
-            present = ", ".join(f"'{name}'" for name in self.record) or "nothing"
-            title = f"{self.where} has no '{column}'; it has {present}."
+            title = f"{self.where} has no {quoted([column])}; it has {quoted(self.record)}."
             raise DataError(title, "Add the field to that row, or remove the row.")
         value = self.record[column]
         return None if isinstance(value, float) and math.isnan(value) else value
@@ -57,7 +57,7 @@ class Values:
 
     def sound(self, role: str, text: str) -> str:
         """A text of a role itself; raises DataError where no tokenizer could take it."""
-        return _sound(text, f"{self.where}: '{self.columns[role]}'")
+        return _sound(text, f"{self.where}: {quoted([self.columns[role]])}")
 
     def listed(self, role: str) -> Any:  # Any: whatever stands in the file
         """The list of a role, empty when its cell or column is; a cell's JSON text is opened."""
@@ -90,23 +90,22 @@ class Values:
 
     def wrong_type(self, role: str, value: object, wanted: str) -> DataError:
         """The sentence for a value that is not what its role needs."""
-        title = f"{self.where}: '{self.columns[role]}' is {type_words(value)}, not {wanted}."
+        title = f"{self.where}: {quoted([self.columns[role]])} is {type_words(value)}, not {wanted}."
         return DataError(title, "Mend that row, or choose another column.")
 
     def _message(self, item: object, role: str, number: int) -> Message:
-        place = f"{self.where}: message {number} in '{self.columns[role]}'"
+        place = f"{self.where}: message {number} in {quoted([self.columns[role]])}"
         if not isinstance(item, Mapping):
             advice = 'A message looks like {"role": "user", "content": "..."}.'
             raise DataError(f"{place} is {type_words(item)}, not an object.", advice)
         name, content = _first(item, ("role", "from")), _first(item, ("content", "value", "text"))
         if name is None or content is _ABSENT:
             missing = "role" if name is None else "content"
-            present = ", ".join(f"'{key}'" for key in item) or "nothing"
             advice = "Every message needs 'role' and 'content' (or 'from' and 'value')."
-            raise DataError(f"{place} has no '{missing}'; it has {present}.", advice)
+            raise DataError(f"{place} has no '{missing}'; it has {quoted(item)}.", advice)
         if str(name).lower() not in ROLE_NAMES:
             advice = "Known roles: system, user (human), assistant (gpt, model), tool."
-            raise DataError(f"{place} has the unknown role '{name}'.", advice)
+            raise DataError(f"{place} has the unknown role {quoted([name])}.", advice)
         return Message(ROLE_NAMES[str(name).lower()], _content(content, place))
 
 
