@@ -114,7 +114,7 @@ class Writer:
             return start, len(whole)
         at = _located(messages[index].content, text, start)
         if at is None:
-            raise _unsure(index)
+            return start, self._by_mark(messages, index, text)[1]
         return start, at + len(_said(messages[index].content))
 
     def _answer_start(self, messages: Sequence[Message], index: int, text: str) -> int:
@@ -125,8 +125,24 @@ class Writer:
         before, _ = self._render(messages[:index])
         at = _located(messages[index].content, text, _common(opened, text))
         if not text.startswith(before) or not opened.startswith(before) or at is None:
-            raise _unsure(index)
+            return self._by_mark(messages, index, text)[0]
         return min(_common(opened, text), at)
+
+    def _by_mark(self, messages: Sequence[Message], index: int, text: str) -> Span:
+        """The span of an answer by writing a mark in its stead, where the template changes what stands before it.
+
+        Raises DataError where anything else changes with it, or where the model would be asked in another way.
+        """
+        mark = next(c for c in _NONCHARACTERS if c not in text)
+        other = [*messages[:index], Message(messages[index].role, mark), *messages[index + 1 :]]
+        before, _, after = self._render(other)[0].partition(mark)
+        is_alone = text.startswith(before) and text.endswith(after) and len(before) + len(after) < len(text)
+        asked, (opened, _) = self._render(messages[:index])[0], self._render(messages[:index], opens=True)
+        opening = opened.removeprefix(asked)
+        is_opened = not opening or any(before.endswith(opening[:n]) for n in range(len(opening), 0, -1))
+        if not (is_alone and opened.startswith(asked) and is_opened and mark not in after):
+            raise _unsure(index)
+        return len(before), len(text) - len(after)
 
     def _to_end(self, text: str, start: int, stop: int) -> Span:
         """The span up to its end token: what stands after that is never generated, so it is not learned."""

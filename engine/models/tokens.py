@@ -97,13 +97,16 @@ def _tokens(encoding: Any) -> Tokens:  # Any: tokenizers' Encoding is not typed
     return Tokens(list(encoding.ids), None, encoding)
 
 
+_SPACES = r"[^\S\x1c-\x1f]*"  # white space as tokenizers have it; Python counts four separators more
+
+
 def _any_of(tokens: dict[str, Any]) -> re.Pattern[str] | None:  # Any: AddedToken or None
     """Any of the tokens, the longest first; white space that a token takes with it belongs to it."""
     if not tokens:
         return None
     parts = []
     for text in sorted(tokens, key=len, reverse=True):
-        before = r"\s*" if getattr(tokens[text], "lstrip", False) else ""
-        after = r"\s*" if getattr(tokens[text], "rstrip", False) else ""
+        before = _SPACES if getattr(tokens[text], "lstrip", False) else ""
+        after = _SPACES if getattr(tokens[text], "rstrip", False) else ""
         parts.append(before + re.escape(text) + after)
     return re.compile("|".join(parts))

@@ -3,8 +3,9 @@ import pytest
 from engine.data.rows import Conversation, Feedback, Message, Preference, Text
 from engine.job.errors import DataError, ModelError
 from engine.models.template import Refused, encode, encode_rows, end_tokens, open_template
+from tests.models.slow_reference import reference, tokens_of
 from tests.models.template_styles import CHATML, GEMMA, STYLES, Style
-from tests.models.tiny_tokenizer import byte_lengths, tiny_tokenizer
+from tests.models.tiny_tokenizer import styled_tokenizer, tiny_tokenizer
 
 DIALOGUE = (
     Message("system", "Be kind."),
@@ -16,24 +17,12 @@ DIALOGUE = (
 
 
 def opened(style: Style, adds_bos: bool = True):
-    tokenizer = tiny_tokenizer(style.template, bos=style.bos, eos=style.eos, adds_bos=adds_bos)
+    tokenizer = styled_tokenizer(style, adds_bos)
     return tokenizer, open_template(tokenizer)
 
 
 def chatml():
     return opened(STYLES["chatml"])
-
-
-def by_hand(tokenizer, pieces):
-    """Ids and mask from hand-written pieces: a token is learned when it holds a byte of a learned piece."""
-    ids = tokenizer("".join(text for text, _ in pieces), add_special_tokens=False)["input_ids"]
-    flags = [is_learned for text, is_learned in pieces for _ in text.encode()]
-    trained, at = [], 0
-    for length in byte_lengths(tokenizer, ids):
-        trained.append(any(flags[at : at + length]))
-        at += length
-    assert at == len(flags)
-    return ids, trained
 
 
 def learned_text(tokenizer, encoded):
@@ -45,7 +34,7 @@ def test_tokens_and_mask_equal_those_written_out_by_hand(name):
     style = STYLES[name]
     tokenizer, template = opened(style)
     encoded = encode(Conversation(1, DIALOGUE), tokenizer, template, "answers", None)
-    ids, trained = by_hand(tokenizer, style.pieces(DIALOGUE))
+    ids, trained = reference(tokenizer, style, DIALOGUE)
     assert encoded.ids == ids
     assert encoded.trained == trained
     assert sum(trained) > 10
@@ -57,10 +46,7 @@ def test_only_the_last_answer_is_learned_on_request(name):
     style = STYLES[name]
     tokenizer, template = opened(style)
     encoded = encode(Conversation(1, DIALOGUE), tokenizer, template, "last-answer", None)
-    pieces = style.pieces(DIALOGUE)
-    last = max(index for index, (_, is_learned) in enumerate(pieces) if is_learned)
-    only_last = [(text, index == last) for index, (text, _) in enumerate(pieces)]
-    assert (encoded.ids, encoded.trained) == by_hand(tokenizer, only_last)
+    assert (encoded.ids, encoded.trained) == reference(tokenizer, style, DIALOGUE, "last-answer")
 
 
 @pytest.mark.parametrize("name", STYLES)
@@ -85,7 +71,7 @@ def test_the_last_learned_token_is_the_end_of_the_turn(name):
 def test_no_row_begins_with_two_bos(name):
     tokenizer, template = opened(STYLES[name], adds_bos=True)
     ids = encode(Conversation(1, DIALOGUE), tokenizer, template, "answers", None).ids
-    assert ids.count(tokenizer.bos_token_id) <= 1
+    assert ids[:2].count(tokenizer.bos_token_id) <= 1  # some write one before every turn
     ids = encode(Text(1, "The sky is blue."), tokenizer, template, "answers", None).ids
     assert ids[0] == tokenizer.bos_token_id
     assert ids.count(tokenizer.bos_token_id) == 1
@@ -115,7 +101,7 @@ def test_a_thought_of_an_earlier_turn_is_left_out_and_one_of_the_last_is_learned
     style = STYLES["qwen3"]
     tokenizer, template = opened(style)
     encoded = encode(Conversation(1, dialogue), tokenizer, template, "answers", None)
-    assert (encoded.ids, encoded.trained) == by_hand(tokenizer, style.pieces(dialogue))
+    assert (encoded.ids, encoded.trained) == reference(tokenizer, style, dialogue)
     assert tokenizer.decode(encoded.ids).count("Hm, the sky.") == 1
 
 
@@ -247,7 +233,7 @@ def test_a_model_without_template_gets_chatml_where_it_knows_the_tokens():
     assert tokenizer.chat_template == template.text
     assert len(tokenizer) == size
     encoded = encode(Conversation(1, DIALOGUE), tokenizer, template, "answers", None)
-    assert (encoded.ids, encoded.trained) == by_hand(tokenizer, STYLES["chatml"].pieces(DIALOGUE))
+    assert (encoded.ids, encoded.trained) == reference(tokenizer, STYLES["chatml"], DIALOGUE)
 
 
 def test_a_model_without_template_and_its_tokens_gets_plain_roles_that_end_with_its_own_end_token():
@@ -262,7 +248,7 @@ def test_a_model_without_template_and_its_tokens_gets_plain_roles_that_end_with_
         ("\n\nUser:\nAnd the grass?\n\nAssistant:\n", False),
         ("It is green.</s>", True),
     ]
-    assert (encoded.ids, encoded.trained) == by_hand(tokenizer, pieces)
+    assert (encoded.ids, encoded.trained) == tokens_of(tokenizer, pieces)
     assert end_tokens(tokenizer, template) == (tokenizer.eos_token_id,)
 
 

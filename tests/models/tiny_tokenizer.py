@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
 
 CONTROL = [
@@ -47,9 +47,12 @@ def tiny_tokenizer(template=None, bos=None, eos=None, adds_bos=False, control=tu
     return tokenizer
 
 
-def byte_lengths(tokenizer, ids):
-    """How many bytes of text each token stands for, from the vocabulary's own spelling."""
-    control = set(tokenizer.added_tokens_decoder)
-    texts = tokenizer.convert_ids_to_tokens(ids)
-    # Byte-level BPE spells each byte as one character of its alphabet.
-    return [len(t.encode()) if i in control else len(t) for i, t in zip(ids, texts, strict=True)]
+def styled_tokenizer(style, adds_bos=True):
+    """The tokenizer of a model of that style."""
+    control = tuple(dict.fromkeys((*CONTROL, *style.more)))
+    tokenizer = tiny_tokenizer(style.template, style.bos, style.eos, adds_bos, control)
+    if style.taking:
+        tokenizer.add_tokens(
+            [AddedToken(text, rstrip=True, special=True) for text in style.taking], special_tokens=True
+        )
+    return tokenizer
