@@ -15,6 +15,7 @@ import tempfile
 import time
 import zlib
 from array import array
+from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -25,6 +26,7 @@ from engine.library.folders import cache_folder
 
 CACHE_BYTES = 2_000_000_000
 _BATCH = 1024
+_BATCH_BYTES = 8_000_000  # long rows make smaller batches
 _BATCHES_KEPT = 4
 _FORMAT = 2
 _TABLE, _FACTS, _PART = "table.arrow", "facts.json", ".part"
@@ -211,30 +213,33 @@ class RecordStore:
         """All of `located` written and opened again; nothing is left behind when reading fails."""
         out = Columns(self._key, {"line": "int64", "record": "binary"})
         try:
-            count = self._write(out, located)
+            starts = self._write(out, located)
         except BaseException:
             out.abandon()
             raise
-        out.finish({"columns": list(self._columns), "rows": count})
+        out.finish({"columns": list(self._columns), "starts": starts})
         stored = StoredRecords.opened(self._key)
         if stored is None:
             raise FileNotFoundError(self._key)
         return stored
 
-    def _write(self, out: Columns, located: Iterator[Located]) -> int:
-        lines, records, count = list[int](), list[bytes](), 0
+    def _write(self, out: Columns, located: Iterator[Located]) -> list[int]:
+        """Where each batch begins, and where the last one ends."""
+        lines, records, size, starts = list[int](), list[bytes](), 0, [0]
         for line, found in located:
             if isinstance(found, dict):
                 self._columns.update(dict.fromkeys(found))
             lines.append(line)
             records.append(_packed(found))
-            if len(records) == _BATCH:
+            size += len(records[-1])
+            if len(records) == _BATCH or size >= _BATCH_BYTES:
                 out.write({"line": lines, "record": records})
-                count += len(records)
-                lines, records = [], []
+                starts.append(starts[-1] + len(records))
+                lines, records, size = [], [], 0
         if records:
             out.write({"line": lines, "record": records})
-        return count + len(records)
+            starts.append(starts[-1] + len(records))
+        return starts
 
 
 class StoredRecords(Sequence[Located]):
@@ -243,7 +248,8 @@ class StoredRecords(Sequence[Located]):
     def __init__(self, stored: StoredColumns) -> None:
         self._stored = stored
         self.columns: tuple[str, ...] = tuple(stored.facts["columns"])
-        self._rows: int = stored.facts["rows"]
+        self._starts: list[int] = stored.facts["starts"]
+        self._rows = self._starts[-1]
         self._kept: OrderedDict[int, tuple[list[int], Any]] = OrderedDict()
 
     @classmethod
@@ -264,8 +270,10 @@ class StoredRecords(Sequence[Located]):
             return [self[i] for i in range(*index.indices(self._rows))]
         if not -self._rows <= index < self._rows:
             raise IndexError(index)
-        at, within = divmod(index % self._rows, _BATCH)
+        index %= self._rows
+        at = bisect_right(self._starts, index) - 1
         lines, records = self._batch(at)
+        within = index - self._starts[at]
         return lines[within], _unpacked(records[within].as_py())
 
     def __iter__(self) -> Iterator[Located]:

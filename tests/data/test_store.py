@@ -1,10 +1,7 @@
 import gzip
 import json
 import os
-import subprocess
-import sys
 import zipfile
-from pathlib import Path
 
 import pytest
 
@@ -26,9 +23,6 @@ from engine.job.sections import DataSource, RowsSection
 from tests.data.every_shape import SHAPES
 from tests.data.test_skipping import broken
 from tests.data.writing import write
-
-MANY_MEGABYTES = int(os.environ.get("TUNEWRIGHT_LARGE_MEGABYTES", "200"))
-"""How large the file of the memory test is; 2000 for the measurement that the issue asks for."""
 
 
 @pytest.fixture
@@ -70,6 +64,17 @@ def test_stored_rows_are_read_from_any_place_and_in_order(tmp_path, all_stored):
     assert [entry[0] for entry in found.parts[0].table.entries[-2:]] == [2999, 3000]
     with pytest.raises(IndexError):
         found.parts[0].table.entries[3000]
+
+
+def test_long_rows_are_stored_in_smaller_batches(monkeypatch):
+    monkeypatch.setattr(store, "_BATCH_BYTES", 1000)
+    rows = [(n, {"text": str(n) * (n % 7) * 100}) for n in range(1, 60)]
+    stored = RecordStore("long").filled(iter(rows))
+    assert list(stored) == [stored[n] for n in range(59)] == rows
+    assert stored[-1] == rows[-1]
+    sizes = [sum(map(len, batch.column(1).to_pylist())) for batch in stored._stored.batches()]
+    assert len(sizes) > 10
+    assert max(sizes) < 1000 + 1000
 
 
 def test_the_split_of_stored_rows_is_that_of_rows_in_memory(tmp_path, monkeypatch):
@@ -277,46 +282,3 @@ def test_a_zip_archive_is_refused_with_what_it_claims(tmp_path):
         archive.writestr("rows.jsonl", b" " * 3_000_000)
     with pytest.raises(DataError, match=r"is a \.zip file \(it claims to hold 3\.0 MB\)"):
         open_rows([DataSource(path=str(path))])
-
-
-# Memory -----------------------------------------------------------------------------------------------
-
-_MEASURE = """
-import resource, sys
-from engine.data.dataset import open_rows, split
-from engine.job.sections import DataSource
-found = open_rows([DataSource(path=sys.argv[1])])
-train, held = split(found.rows, 0.1, 1)
-assert len(train) + len(held) == found.total
-assert found.record(found.total)["prompt"]
-print(found.total, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
-"""
-
-
-@pytest.mark.slow  # writes and reads hundreds of megabytes
-@pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read the way Linux tells it")
-@pytest.mark.timeout(1800)
-def test_memory_stays_flat_however_large_the_file(tmp_path):
-    def peak(megabytes):
-        path = tmp_path / f"{megabytes}.jsonl"
-        filler = "The sky is blue and the grass is green. " * 25
-        with path.open("w") as out:
-            for number in range(megabytes * 1000):
-                out.write(f'{{"prompt": "Question {number}?", "completion": "{filler[:940]}"}}\n')
-        root = Path(store.__file__).resolve().parents[2]
-        environment = {**os.environ, "PYTHONPATH": str(root)}
-        done = subprocess.run(
-            [sys.executable, "-c", _MEASURE, str(path)],
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        path.unlink()
-        rows, memory = map(int, done.stdout.split())
-        assert rows == megabytes * 1000
-        return memory
-
-    small, large = peak(20), peak(MANY_MEGABYTES)
-    # 20 bytes of index a row, with room for Arrow's own buffers; the rows themselves would be five times the file
-    assert large - small < 60 + MANY_MEGABYTES * 0.1
