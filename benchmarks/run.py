@@ -10,13 +10,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import chart, data, example, timer, window  # noqa: E402
+from benchmarks import chart, data, example, large, timer, window  # noqa: E402
 from benchmarks.table import Table, load, surroundings  # noqa: E402
 
 SUBJECTS = {
     "window": window.measure,
     "chart": chart.measure,
     "data": data.measure,
+    "large": large.measure,
     "timer": timer.measure,
     "example": example.measure,
 }

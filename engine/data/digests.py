@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from engine.data.files import digest
@@ -11,15 +12,18 @@ from engine.library.folders import cache_folder
 _REMEMBERED = 200
 
 
-def known_digest(path: Path) -> str:
-    """The SHA-256 of a file's bytes in hex, computed again only after the file has changed."""
+def known_digest(path: Path, during: Callable[[], None] | None = None) -> str:
+    """The SHA-256 of a file's bytes in hex, computed again only after the file has changed.
+
+    `during` is called now and then while it is computed.
+    """
     facts = path.stat()
     stamp = [facts.st_size, facts.st_mtime_ns]
     known = _read()
     name = str(path.resolve())
     if name in known and known[name][:2] == stamp:
         return str(known[name][2])
-    found = digest(path)
+    found = digest(path, during)
     known.pop(name, None)
     _write(dict([*known.items(), (name, [*stamp, found])][-_REMEMBERED:]))
     return found

@@ -3,7 +3,7 @@
 import codecs
 import hashlib
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, TextIO
@@ -160,12 +160,14 @@ def suffix_of(path: Path) -> str:
     return suffixes[-1] if suffixes else ""
 
 
-def digest(path: Path) -> str:
-    """The SHA-256 of the file's bytes, in hex."""
+def digest(path: Path, during: Callable[[], None] | None = None) -> str:
+    """The SHA-256 of the file's bytes, in hex; `during` is called after every few megabytes."""
     total = hashlib.sha256()
     with opened(path) as file:
-        while part := file.read(1 << 20):
+        while part := file.read(4 << 20):
             total.update(part)
+            if during is not None:
+                during()
     return total.hexdigest()
 
 

@@ -7,13 +7,12 @@ from engine.data.reading import MALFORMED, Fault
 from engine.data.rows import Feedback, Row, content_key, prompt_key
 from engine.data.shapes import Shape, is_full
 from engine.data.store import Columns, StoredColumns, key_of
-from engine.data.table import IN_MEMORY_BYTES, Heard, Table
+from engine.data.table import IN_MEMORY_BYTES, Heard, Table, counted
 from engine.data.values import UnusableRowError, Values
 from engine.job.errors import DataError
 
 WRONG_FIELD = "missing or wrong field"
 _DETAILS = 1000
-_TELL_EVERY = 2000
 _PIECE = 65536
 
 
@@ -71,9 +70,7 @@ def build(table: Table, index: int, shape: Shape, roles: dict[str, str]) -> Row:
 
 def _looked(table: Table, shape: Shape, roles: dict[str, str], skips: bool, heard: Heard | None) -> Scan:
     found, needed = Scan(), [roles[role] for role in shape.needed]
-    for index, (line, record) in enumerate(table.entries):
-        if heard is not None and index % _TELL_EVERY == 0:
-            heard(index)
+    for index, (line, record) in enumerate(counted(table.entries, heard)):
         if isinstance(record, Fault):
             found.skip(index, MALFORMED, record.sentence)
             continue

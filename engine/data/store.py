@@ -28,6 +28,7 @@ CACHE_BYTES = 2_000_000_000
 _BATCH = 1024
 _BATCH_BYTES = 8_000_000  # long rows make smaller batches
 _BATCHES_KEPT = 4
+_LET_GO = 16  # batches
 _FORMAT = 2
 _TABLE, _FACTS, _PART = "table.arrow", "facts.json", ".part"
 _LEFT_OVER = 3600.0  # seconds without a change, after which nobody writes at a part any more
@@ -193,8 +194,11 @@ class StoredColumns:
         return self._reader.get_batch(index)
 
     def batches(self) -> Iterator[Any]:  # Any: pyarrow is not typed
-        """All batches in order."""
-        return (self.batch(index) for index in range(self.count))
+        """All batches in order; those that were read do not add up in memory."""
+        for index in range(self.count):
+            yield self.batch(index)
+            if index % _LET_GO == _LET_GO - 1:
+                self.let_go()
 
     def let_go(self) -> None:
         """Count what was read no longer as this process's memory; it stays in the system's cache, and readable."""
@@ -270,10 +274,10 @@ class StoredRecords(Sequence[Located]):
             return [self[i] for i in range(*index.indices(self._rows))]
         if not -self._rows <= index < self._rows:
             raise IndexError(index)
-        index %= self._rows
-        at = bisect_right(self._starts, index) - 1
+        place = index % self._rows
+        at = bisect_right(self._starts, place) - 1
         lines, records = self._batch(at)
-        within = index - self._starts[at]
+        within = place - self._starts[at]
         return lines[within], _unpacked(records[within].as_py())
 
     def __iter__(self) -> Iterator[Located]:

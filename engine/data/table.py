@@ -1,8 +1,10 @@
 """One file as it stands: what was read of it, in order, in memory while it is small and in the row cache beyond."""
 
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from engine.data.digests import known_digest
 from engine.data.files import digest
@@ -13,6 +15,8 @@ from engine.job.errors import DataError
 
 IN_MEMORY_BYTES = 8_000_000  # of a file; its rows take about five times as much
 _TELL_EVERY = 2000
+_TELL_SECONDS = 0.05  # long rows take as long as thousands of short ones
+T = TypeVar("T")
 Heard = Callable[[int], None]
 """Is told how many rows were read; may raise StoppedError to end the reading."""
 
@@ -53,13 +57,13 @@ def read_table(
     most = min(filter(None, (limit, head)), default=None)
 
     def located() -> Iterator[Located]:
-        return _counted(_first(read_records(path, reading), most), heard)
+        return counted(_first(read_records(path, reading), most), heard)
 
     if head is not None:
         return _in_memory(path, first, located(), "")
     if not path.is_file() or path.stat().st_size <= IN_MEMORY_BYTES:
         return _in_memory(path, first, located(), digest(path))
-    total = known_digest(path)
+    total = known_digest(path, (lambda: heard(0)) if heard is not None else None)
     key = key_of(total, path.name, reading.split, reading.skips, limit)
     stored = StoredRecords.opened(key) or RecordStore(key).filled(located())
     return _checked(Table(path, first, stored.columns, stored, total))
@@ -86,8 +90,14 @@ def _first(located: Iterator[Located], most: int | None) -> Iterator[Located]:
             return
 
 
-def _counted(located: Iterator[Located], heard: Heard | None) -> Iterator[Located]:
-    for number, found in enumerate(located, 1):
-        yield found
-        if heard is not None and number % _TELL_EVERY == 0:
+def counted(items: Iterable[T], heard: Heard | None) -> Iterator[T]:
+    """The same items; `heard` is told how many there were, every so many and every so often."""
+    if heard is None:
+        yield from items
+        return
+    due = time.monotonic() + _TELL_SECONDS
+    for number, item in enumerate(items, 1):
+        yield item
+        if number % _TELL_EVERY == 0 or time.monotonic() > due:
             heard(number)
+            due = time.monotonic() + _TELL_SECONDS

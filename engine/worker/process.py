@@ -7,6 +7,7 @@ from pathlib import Path
 from types import FrameType
 from typing import IO
 
+from engine.data.early import import_arrow
 from engine.job.channel import JOB_FILE, append
 from engine.job.commands import Cancel, Stop
 from engine.job.errors import EngineError, FolderError
@@ -58,7 +59,14 @@ def _wait_warm() -> int:
 
 
 def _import_libraries() -> None:
-    """The libraries with the parts that they load late: 3 seconds that a waiting person does not see."""
+    """The libraries with the parts that they load late: 3 seconds that a waiting person does not see.
+
+    What a first look at a file needs comes first.
+    """
+    import engine.use.inspect
+
+    _ = engine.use.inspect
+    import_arrow()
     import peft
     import torch
     import transformers

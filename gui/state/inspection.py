@@ -118,7 +118,10 @@ class InspectionState(QObject):
 
     def _follow_draft(self) -> None:
         if self._needs_reading(self._draft.job) and self.is_shown:
-            self._timer.start()
+            # Typed settings come letter by letter; a file comes at once.
+            old = self._inspected_job
+            is_typed = old is not None and old.data == self._draft.job.data
+            self._timer.start(WAIT_MILLISECONDS if is_typed else 0)
 
     def _needs_reading(self, job: Job) -> bool:
         old = self._inspected_job
@@ -137,6 +140,7 @@ class InspectionState(QObject):
         if job.data:
             self.phase = "Reading the rows"
             self._task.start(InspectTask(job), f"Inspect {Path(job.data[0].path).name}")
+            self.row(0)  # asked beforehand, the first rows come with the first look
         self.changed.emit()
         self.rows_arrived.emit()
 

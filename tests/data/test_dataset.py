@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.data import scan, table
 from engine.data.dataset import open_rows, split
 from engine.data.rows import Conversation, Message, Text, prompt_key
 from engine.job.errors import DataError
@@ -207,3 +208,20 @@ def test_one_unknown_file_among_others_stops_them_all_until_it_is_known(tmp_path
     found = open_rows([DataSource(path=str(path)) for path in (good, odd)], is_first_meeting=True)
     assert found.unrecognised.startswith("'odd.jsonl' has 'foo', 'bar'")
     assert (found.total, len(found.rows)) == (2, 0)
+# Being heard ------------------------------------------------------------------------------------------
+
+
+def test_whoever_waits_is_heard_while_long_rows_are_read_and_hashed(tmp_path, monkeypatch):
+    monkeypatch.setattr(table, "IN_MEMORY_BYTES", -1)
+    monkeypatch.setattr(scan, "IN_MEMORY_BYTES", -1)
+    monkeypatch.setattr(table, "_TELL_SECONDS", -1.0)
+    heard = []
+    open_rows([source(write(tmp_path / "a.jsonl", 5))], heard=heard.append)
+    assert heard == [0, 1, 2, 3, 4, 5, 1, 2, 3, 4, 5]  # hashed, read, looked through
+
+
+def test_short_rows_are_told_by_the_thousand(tmp_path, monkeypatch):
+    monkeypatch.setattr(table, "_TELL_SECONDS", 1e9)
+    heard = []
+    open_rows([source(write(tmp_path / "a.jsonl", 4100))], heard=heard.append)
+    assert heard == [2000, 4000, 2000, 4000]

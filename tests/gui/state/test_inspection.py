@@ -74,10 +74,32 @@ def asked(engine) -> list[tuple[int, str]]:
     return [(c.start, c.search) for _, c in engine.sent if isinstance(c, Show) and not c.with_tokens]
 
 
+def test_the_first_rows_are_asked_for_before_the_engine_has_looked(qapp, tmp_path):
+    engine, draft = StillEngine(), Draft(tmp_path / "draft.toml")
+    draft.replace(quick_job())
+    state = InspectionState(engine, draft)
+    state.show()
+    until(lambda: engine.started, 3, "the reading to begin")
+    assert asked(engine) == [(0, "")]
+    engine.tell(engine.started[-1], inspected(is_first_look=True))
+    engine.tell(engine.started[-1], RowsShown(0, rows(0), ROWS))
+    assert state.row(0).number == 1
+    assert asked(engine) == [(0, "")]
+
+
+def test_a_file_is_read_at_once_and_a_typed_setting_after_a_pause(inspection, engine):
+    draft = inspection.draft
+    draft.set_data((DataSource(path="other.jsonl"),))
+    assert inspection._timer.remainingTime() <= 0
+    until(lambda: len(engine.started) == 2, 3, "the reading of the other file")
+    draft.set_value("rows.max_tokens", 77)
+    assert inspection._timer.remainingTime() > 100
+
+
 def test_a_row_is_fetched_with_its_page_once(inspection, engine):
     assert inspection.row(250) is None
     assert inspection.row(251) is None
-    assert asked(engine) == [(200, "")]
+    assert asked(engine) == [(0, ""), (200, "")]
     engine.tell(engine.started[-1], RowsShown(200, rows(200), ROWS))
     assert inspection.row(250).number == 251
     assert inspection.row(299).number == 300
