@@ -208,6 +208,8 @@ def test_one_unknown_file_among_others_stops_them_all_until_it_is_known(tmp_path
     found = open_rows([DataSource(path=str(path)) for path in (good, odd)], is_first_meeting=True)
     assert found.unrecognised.startswith("'odd.jsonl' has 'foo', 'bar'")
     assert (found.total, len(found.rows)) == (2, 0)
+
+
 # Being heard ------------------------------------------------------------------------------------------
 
 

@@ -1,7 +1,10 @@
 import gzip
 import json
 import os
+import subprocess
+import sys
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -219,6 +222,7 @@ def test_a_table_is_read_on_after_its_memory_was_given_back_and_its_entry_remove
 
 _WORK = """
 import sys
+from pathlib import Path
 from engine.data.store import Columns, StoredColumns
 for turn in range(40):
     key = f"shared{turn % 5}"
