@@ -5,6 +5,8 @@ from argparse import ArgumentParser, Namespace
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.cli.fetching import fetch_data
+from engine.cli.output import Output
 from engine.data.dataset import RowSet, open_rows, split
 from engine.job.clashes import refuse_clashes
 from engine.job.errors import DataError, JobError
@@ -56,13 +58,14 @@ class Checked:
     rows: RowSet
 
 
-def check_job(job: Job) -> Checked:
-    """Raise an InputError for anything wrong with a job's choices, data, model or device."""
+def check_job(job: Job, output: Output) -> Checked:
+    """Raise an InputError for anything wrong with a job's choices, data, model or device; hub data is fetched first."""
     require_data(job)
     refuse_clashes(job)
     check_device(job)
     info = check_model(locate_model(job.model.source, job.model.revision))
     longest_row(job, info)
+    fetch_data(job, output)
     rows = open_rows(job.data, job.method_card.rows, job.method_card.title, job.rows)
     learned, _ = split(rows.rows, job.rows.validation, job.train.seed)
     if not learned:

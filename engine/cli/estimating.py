@@ -24,7 +24,7 @@ TEMPLATE_TOKENS = 4  # what a chat template adds around a message
 
 def _estimate(options: Namespace, output: Output) -> int:
     job = asked_job(options)
-    checked = check_job(job)
+    checked = check_job(job, output)
     stats = row_stats(checked.rows.rows, checked.model.folder, job.model.new_tokens)
     found = estimate(as_trained(job), checked.model, stats, machine())
     output.result(to_plain(found))

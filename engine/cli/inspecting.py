@@ -7,6 +7,7 @@ from operator import attrgetter
 from pathlib import Path
 
 from engine.cli.check import add_set_option, with_assignments
+from engine.cli.fetching import fetch_data
 from engine.cli.follow import End, begin, work_through
 from engine.cli.output import Output, clean
 from engine.cli.progress import EventPrinter
@@ -38,7 +39,7 @@ _HEAD = 200
 
 
 def _inspect(options: Namespace, output: Output) -> int:
-    job = _asked_draft(options)
+    job = _asked_draft(options, output)
     inspected, rows, end = _look(job, options.rows, output)
     output.result(
         {"status": end.status, "error": end.sentence or None}
@@ -83,13 +84,14 @@ def _side(tokens: Sequence[Token], learned: str) -> dict[str, object]:
     }
 
 
-def _asked_draft(options: Namespace) -> Job:
+def _asked_draft(options: Namespace, output: Output) -> Job:
     """A draft job of the data and model that the options name; raises an InputError for either."""
     if options.rows < 0:
         raise JobError(f"--rows is {options.rows}.", "Give a number from 0 up.")
     draft = Job(data=(DataSource(path=options.data),), model=ModelSection(source=options.model))
     job = with_assignments(draft, options.assignments)
     check_model(locate_model(job.model.source, job.model.revision))
+    fetch_data(job, output)
     if any(text.startswith("method.kind") for text in options.assignments):
         return job
     kind = open_rows(job.data, section=job.rows, head=_HEAD).rows_kind

@@ -1,15 +1,14 @@
 """models list, search, download, show: what is on this computer and on the hub."""
 
-import signal
 from argparse import ArgumentParser, Namespace
 from typing import Any
 
+from engine.cli.fetching import with_bar
 from engine.cli.output import Output
-from engine.cli.progress import EventPrinter, size
+from engine.cli.progress import size
 from engine.cli.verb import DONE, Verb
 from engine.job.codec import to_plain
 from engine.job.errors import ModelError
-from engine.job.events import Progress
 from engine.library.folders import model_folders, starter_folder
 from engine.library.models import ModelInfo, describe, find_models, locate_model
 
@@ -53,19 +52,9 @@ def _download(options: Namespace, output: Output) -> int:
 
     plan_ = plan(options.repo, options.revision)
     output.remark(f"{options.repo}: {size(plan_.bytes)} in {len(plan_.files)} files.")
-    printer = EventPrinter(output)
-    interrupted: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, _frame: interrupted.append(number))
-    try:
-        folder = download(
-            options.repo,
-            options.revision,
-            lambda done, total: printer.show(Progress("Downloading", done, total, "bytes")),
-            lambda: bool(interrupted),
-        )
-    finally:
-        signal.signal(signal.SIGINT, before)
-        printer.close()
+    folder = with_bar(
+        output, "Downloading", lambda told, asked: download(options.repo, options.revision, told, asked)
+    )
     output.result({"repo": options.repo, "revision": options.revision, "folder": str(folder)})
     output.text(str(folder))
     return DONE

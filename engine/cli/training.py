@@ -43,7 +43,7 @@ def _train(options: Namespace, output: Output) -> int:
     job = asked_job(options)
     if options.name:
         job = dataclasses.replace(job, name=options.name)
-    check_job(job)
+    check_job(job, output)
     folder = create_run(job, runs_of(options))
     output.remark(f"Run {folder}")
     return _finish(folder, output)
@@ -51,7 +51,7 @@ def _train(options: Namespace, output: Output) -> int:
 
 def _resume(options: Namespace, output: Output) -> int:
     folder = find_run(options.run_name, runs_of(options))
-    check_job(_unfinished_job(folder))
+    check_job(_unfinished_job(folder), output)
     saved = checkpoints_of(folder)
     output.remark(f"Run {folder}")
     if not saved:

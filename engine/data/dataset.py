@@ -17,9 +17,11 @@ from engine.data.shapes import UnrecognisedError, detect, evidence, unknown
 from engine.data.splitting import split
 from engine.data.store import as_arrow
 from engine.data.table import Heard, read_table
+from engine.job.datasets import SourceRead
 from engine.job.errors import DataError
 from engine.job.methods import METHODS
 from engine.job.sections import DataSource, RowsSection
+from engine.library.dataset_parts import split_of
 
 __all__ = ["RowSet", "Skipped", "mismatch", "open_rows", "split"]
 
@@ -71,6 +73,16 @@ class RowSet:
         """Rows read, usable or not."""
         return sum(len(part.table) for part in self.parts)
 
+    def sources(self) -> tuple[SourceRead, ...]:
+        """What was read of each source, in their order."""
+        found: list[list[Part]] = []
+        for part in self.parts:
+            if found and found[-1][0].source is part.source:
+                found[-1].append(part)
+            else:
+                found.append([part])
+        return tuple(_read_of(parts) for parts in found)
+
     def record(self, number: int) -> Record:
         """What stands in the file for a row number; raises IndexError beyond the end."""
         part = self._part(number)
@@ -114,6 +126,11 @@ class RowSet:
         raise IndexError(number)
 
 
+def _read_of(parts: Sequence[Part]) -> SourceRead:
+    columns = dict.fromkeys(column for part in parts for column in part.table.columns)
+    return SourceRead(sum(len(part.table) for part in parts), tuple(columns), parts[0].roles)
+
+
 def open_rows(
     sources: Sequence[DataSource],
     rows_kind: RowKind | None = None,
@@ -155,7 +172,12 @@ def _parts(
     for source in sources:
         for path in files_of(source):
             table = read_table(
-                path, Reading(source.split, skips), first, source.limit, _from(first - 1, heard), head
+                path,
+                Reading(_split_within(source, path), skips),
+                first,
+                source.limit,
+                _from(first - 1, heard),
+                head,
             )
             sample = [found for _, found in table.entries[:_SAMPLE] if isinstance(found, dict)]
             try:
@@ -171,6 +193,12 @@ def _parts(
             first += len(table)
             if head is not None and first > head:
                 return
+
+
+def _split_within(source: DataSource, path: Path) -> str | None:
+    """The split to look for within a file: none where the file's own name was why it was taken."""
+    is_itself = Path(source.path).expanduser() == path
+    return source.split if is_itself or not split_of(f"{path.parent.name}/{path.name}") else None
 
 
 def _from(before: int, heard: Heard | None) -> Callable[[int], None] | None:
@@ -203,7 +231,7 @@ def _check_kinds(parts: Sequence[Part], wanted: RowKind | None, needed_by: str) 
         if kind != parts[0].shape.rows:
             other = f"'{parts[0].table.path.name}' {_KINDS[parts[0].shape.rows][0]}"
             title = f"The files hold different kinds of rows: {other}, '{name}' {_KINDS[kind][0]}."
-            raise DataError(title, "Train on them one after the other.")
+            raise DataError(title, "Take one of them out, and train on them one after the other.")
 
 
 def _row_set(parts: list[Part], drops: bool, is_head: bool, unrecognised: str) -> RowSet:

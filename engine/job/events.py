@@ -3,6 +3,8 @@
 import time
 from dataclasses import dataclass, field
 
+from engine.job.datasets import DatasetPart, SourceRead
+
 
 @dataclass(frozen=True, kw_only=True)
 class Message:
@@ -302,6 +304,7 @@ class Inspected(Event):
     `endless_rows` (no end token) hold the first row numbers, `details` a sentence for some. `divided` counts
     texts that come in pieces. `tokens` and `trained_tokens` are those after the cut. `labels`: bad and good rows
     of feedback. `shape` is "unknown" and `rows_kind` "" where the columns do not tell what the rows are.
+    `sources`: what was read of each source, in the job's order; at a first look the first ones.
     """
 
     shape: str
@@ -336,6 +339,7 @@ class Inspected(Event):
     tokens: int = 0
     trained_tokens: int = 0
     labels: tuple[int, ...] = (0, 0)
+    sources: tuple[SourceRead, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -352,12 +356,23 @@ class RowsShown(Event):
 
 @dataclass(frozen=True)
 class Downloaded(Event):
-    """A hub model stands complete in the local cache at `path`."""
+    """A hub model, or the chosen parts of a dataset, stand complete in the local cache at `path`."""
 
     repo: str
     revision: str
     path: str
     bytes: int
+
+
+@dataclass(frozen=True)
+class DatasetFound(Event):
+    """A hub dataset's parts, before anything is fetched. `note`: why it is what the cache holds, else ""."""
+
+    repo: str
+    revision: str
+    commit: str
+    parts: tuple[DatasetPart, ...]
+    note: str = ""
 
 
 # Told by the watcher, never written -------------------------------------------------------------------

@@ -44,10 +44,16 @@ class ExportTask:
 
 @dataclass(frozen=True)
 class DownloadTask:
-    """Fetch a hub model into the local cache."""
+    """Fetch a hub model, or one split of a dataset, into the local cache."""
 
-    repo: str = setting("", "Model", "Hugging Face id such as org/name.")
+    repo: str = setting("", "Model or dataset", "Hugging Face id such as org/name.")
     revision: str = setting("main", "Version", "Branch, tag or commit.")
+    kind: str = setting(
+        "model", "Kind", "What the id names.", choices={"model": "A model", "dataset": "A dataset"}
+    )
+    subset: str | None = setting(None, "Subset", "Which part of a dataset that has several.")
+    split: str | None = setting(None, "Split", "Which split of a dataset.")
+    only_look: bool = setting(False, "Only look", "Tell a dataset's parts and sizes, fetch nothing.")
 
 
 @dataclass(frozen=True)

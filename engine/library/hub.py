@@ -1,22 +1,20 @@
 """The Hugging Face hub: search, plan and download. Every refusal is a sentence; offline means no call at all."""
 
 import re
-import shutil
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 from engine.job.channel import Desk
-from engine.job.errors import HubError, ResourceError
+from engine.job.errors import HubError
 from engine.job.events import Downloaded, Phase
 from engine.job.tasks import DownloadTask
-from engine.library.arithmetic import memory_words
 from engine.library.download_desk import DownloadDesk
 from engine.library.folders import hub_cache
 from engine.library.hub_client import ask, check_id, offline_reason
-from engine.library.hub_files import HubFile, Source, cached_bytes, fetch, show, writable
+from engine.library.hub_files import HubFile, Source, cached_bytes
+from engine.library.hub_folder import BLOB, COMMIT, check_revision, check_space, fetch_files, write_reference
 from engine.library.hub_token import delete_token, read_token, redact, save_token, token_file
 
 __all__ = [
@@ -41,10 +39,6 @@ _WANTED = re.compile(
     r"|[\w.-]+\.(json|txt|jinja)",
     re.IGNORECASE,
 )
-_REVISION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._/-]*")
-_COMMIT = re.compile(r"[0-9a-f]{40}")
-_BLOB = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-_SPARE_BYTES = 200_000_000
 
 
 @dataclass(frozen=True)
@@ -88,11 +82,10 @@ def search(query: str, limit: int = 20) -> list[HubModel]:
 def plan(repo: str, revision: str = "main") -> DownloadPlan:
     """The files of a model that would be fetched, with sizes; raises HubError when there is nothing to train."""
     check_id(repo)
-    if not _REVISION.fullmatch(revision) or ".." in revision:
-        raise HubError(f"'{revision[:100]}' is not a version.", "Give a branch, tag or commit.")
+    check_revision(revision)
     model = f"/api/models/{quote(repo)}"
     commit = str(ask(f"{model}/revision/{quote(revision, safe='')}", repo=repo).get("sha", ""))
-    if not _COMMIT.fullmatch(commit):
+    if not COMMIT.fullmatch(commit):
         raise HubError(f"The hub names no commit for '{repo}'.", "Try again later.")
     files = tuple(_wanted_files(ask(f"{model}/tree/{commit}", repo=repo)))
     if not any(file.name.endswith(".safetensors") for file in files):
@@ -119,22 +112,19 @@ def fetch_plan(
 ) -> Path:
     """Fetch what was planned; see `download`."""
     source = _source(wanted.repo, wanted.commit)
-    _check_space(wanted, source.home)
-    done = 0
-    with _locked(source, wanted.repo):
-        for file in sorted(wanted.files, key=lambda file: file.bytes):
-            fetch(source, file, _within(done, wanted.bytes, progress), cancelled)
-            done += file.bytes
-        for file in wanted.files:
-            show(source, file)
-        if wanted.revision != wanted.commit:
-            _write_reference(source.home / "refs" / wanted.revision, wanted.commit)
-    progress(wanted.bytes, wanted.bytes)
+    check_space(wanted.repo, wanted.bytes - wanted.bytes_cached, source.home)
+    fetch_files(source, wanted.repo, wanted.files, progress, cancelled)
+    write_reference(source.home, wanted.revision, wanted.commit)
     return source.snapshot
 
 
 def download_task(task: DownloadTask, desk: Desk) -> None:
     """A download as a task: tells Progress and Downloaded, hears Cancel, Pause and Resume."""
+    if task.kind == "dataset":
+        from engine.library.hub_data import dataset_task
+
+        dataset_task(task, desk)
+        return
     desk.tell(Phase("plan", "Asking the hub"))
     wanted = plan(task.repo, task.revision)
     desk.tell(Phase("download", f"Downloading {task.repo}"))
@@ -164,11 +154,6 @@ def network_problem() -> str:
     return ""
 
 
-def _within(before: int, total: int, progress: Callable[[int, int], None]) -> Callable[[int], None]:
-    """One file's progress as that of the whole download."""
-    return lambda here: progress(before + here, total)
-
-
 def _hub_model(item: dict[str, object]) -> HubModel:
     tags = item.get("tags")
     names = [str(tag) for tag in tags] if isinstance(tags, list) else []
@@ -187,44 +172,10 @@ def _wanted_files(tree: object) -> Iterator[HubFile]:
             item.get("type") == "file"
             and _WANTED.fullmatch(name)
             and "/" not in name
-            and _BLOB.fullmatch(blob)
+            and BLOB.fullmatch(blob)
         ):
             yield HubFile(name, int(large.get("size") or item.get("size") or 0), blob)
 
 
 def _source(repo: str, commit: str) -> Source:
     return Source(repo, commit, hub_cache() / f"models--{repo.replace('/', '--')}")
-
-
-def _check_space(wanted: DownloadPlan, home: Path) -> None:
-    needed = wanted.bytes - wanted.bytes_cached
-    existing = next((folder for folder in (home, *home.parents) if folder.exists()), home)
-    free = shutil.disk_usage(existing).free
-    if needed + _SPARE_BYTES > free:
-        title = f"'{wanted.repo}' needs {memory_words(needed)} more, but only {memory_words(free)} are free at {existing}."
-        raise ResourceError(title, "Make room, or set HF_HOME to another disk.")
-
-
-@contextmanager
-def _locked(source: Source, repo: str) -> Iterator[None]:
-    """One download of a model at a time: two would write into the same part file."""
-    from huggingface_hub.utils import WeakFileLock
-
-    path = hub_cache() / ".locks" / source.home.name / "tunewright.lock"
-    with ExitStack() as stack:
-        with writable(hub_cache()):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                stack.enter_context(WeakFileLock(path, timeout=0.2))
-            except TimeoutError:
-                advice = "Wait for it, or cancel that download."
-                raise HubError(f"'{repo}' is being downloaded already.", advice) from None
-        yield
-
-
-def _write_reference(path: Path, commit: str) -> None:
-    part = path.with_name(path.name + ".part")
-    with writable(hub_cache()):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(commit, encoding="utf-8")
-        part.replace(path)

@@ -13,10 +13,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from engine.job.errors import FolderError, HubError, ResourceError, StoppedError
 from engine.library.arithmetic import memory_words
-from engine.library.hub_client import SECONDS, HubAwayError, endpoint, headers, in_words, session
+from engine.library.hub_client import DATASETS, SECONDS, HubAwayError, endpoint, headers, in_words, session
 
 _PIECE = 1 << 18
 _TRIES = 5
@@ -24,7 +25,7 @@ _TRIES = 5
 
 @dataclass(frozen=True)
 class HubFile:
-    """A file of a model. `blob` is its name in the cache: its SHA-256, or git's SHA-1 of a small one."""
+    """A file of a model or dataset. `blob` is its name in the cache: its SHA-256, or git's SHA-1 of a small one."""
 
     name: str
     bytes: int
@@ -38,7 +39,7 @@ class HubFile:
 
 @dataclass(frozen=True)
 class Source:
-    """Where a model's files come from and go to. `home` is the model's folder in the cache."""
+    """Where files come from and go to. `repo`: the id, after "datasets/" that of a dataset. `home`: its folder here."""
 
     repo: str
     commit: str
@@ -88,19 +89,21 @@ def fetch(
             part_path(source, file).unlink()
             if attempt:
                 break
-    title = f"{file.name} of '{source.repo}' arrived damaged twice: its checksum is wrong."
+    title = (
+        f"{file.name} of '{source.repo.removeprefix(DATASETS)}' arrived damaged twice: its checksum is wrong."
+    )
     raise HubError(title, "Try again later, or from another network.")
 
 
 def show(source: Source, file: HubFile) -> None:
     """Put the complete file under its own name into the snapshot: a link, or a copy where links are not had."""
     with writable(source.home):
-        source.snapshot.mkdir(parents=True, exist_ok=True)
         target = source.snapshot / file.name
+        target.parent.mkdir(parents=True, exist_ok=True)
         if os.path.lexists(target):
             target.unlink()
         try:
-            target.symlink_to(Path("..", "..", "blobs", file.blob))
+            target.symlink_to(os.path.relpath(blob_path(source, file), target.parent))
         except OSError:  # Windows without developer mode, some network drives
             shutil.copyfile(blob_path(source, file), target)
 
@@ -135,7 +138,7 @@ def _append(
         part.touch()  # an empty file has no bytes to ask for
         return
     wanted = headers() | {"Accept-Encoding": "identity"} | ({"Range": f"bytes={start}-"} if start else {})
-    address = f"{endpoint()}/{source.repo}/resolve/{source.commit}/{file.name}"
+    address = f"{endpoint()}/{source.repo}/resolve/{source.commit}/{quote(file.name)}"
     client = session()
     with in_words(source.repo), client.stream("GET", address, headers=wanted, timeout=SECONDS) as answer:
         start = start if _goes_on(answer, start) else 0

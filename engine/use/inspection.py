@@ -98,6 +98,7 @@ class Inspection:
             tokens=tally.kept,
             trained_tokens=tally.trained,
             labels=found.labels,
+            sources=found.sources(),
         )
 
     def show(

@@ -4,8 +4,10 @@
         hub.add("acme/small", {"config.json": b"{}", "model.safetensors": b"..."})
         monkeypatch.setenv("HF_ENDPOINT", hub.address)
 
-`requests` lists what came in as (method, path, headers). Faults: `gated`, `flip` (files that lose a bit on the
-way), `break_after` (bytes after which a connection is cut, once per file), `piece_seconds` (slow line).
+Models and datasets share their names here. `requests` lists what came in as (method, path, headers); `cards` holds
+the front matter of README.md; `page_size` is how many files a page of the tree has. Faults: `gated`, `flip` (files
+that lose a bit on the way), `break_after` (bytes after which a connection is cut, once per file), `piece_seconds`
+(slow line).
 """
 
 import hashlib
@@ -22,10 +24,13 @@ TOKEN = "hf_goodgoodgood"
 
 
 class StandInHub:
-    """Models in memory, served until the `with` ends."""
+    """Models and datasets in memory, served until the `with` ends."""
 
     def __init__(self) -> None:
         self.models: dict[str, dict[str, bytes]] = {}
+        self.others: dict[tuple[str, str], dict[str, bytes]] = {}
+        self.cards: dict[str, dict[str, Any]] = {}
+        self.page_size = 1000
         self.gated: set[str] = set()
         self.flip: dict[str, int] = {}
         self.break_after: dict[str, int] = {}
@@ -52,17 +57,33 @@ class StandInHub:
         self._server.shutdown()
         self._server.server_close()
 
-    def add(self, repo: str, files: Mapping[str, bytes]) -> str:
-        """Offer a model and return its commit."""
-        self.models[repo] = dict(files)
-        return self.commit(repo)
+    def add(self, repo: str, files: Mapping[str, bytes], version: str = "main") -> str:
+        """Offer a model or dataset, or another version of it, and return the commit."""
+        if version == "main":
+            self.models[repo] = dict(files)
+        else:
+            self.others[repo, version] = dict(files)
+        return self.commit(repo, version)
 
-    def commit(self, repo: str) -> str:
-        """The name of the only version: a hash of its contents."""
+    def commit(self, repo: str, version: str = "main") -> str:
+        """The name of a version: a hash of its contents."""
         digest = hashlib.sha1(repo.encode())
-        for name, content in sorted(self.models[repo].items()):
+        for name, content in sorted(self.versions(repo)[version].items()):
             digest.update(name.encode() + content)
         return digest.hexdigest()
+
+    def versions(self, repo: str) -> dict[str, dict[str, bytes]]:
+        """The files of every version, by the version's name."""
+        others = {version: files for (name, version), files in self.others.items() if name == repo}
+        return {"main": self.models[repo], **others}
+
+    def at(self, repo: str, name: str) -> tuple[str, dict[str, bytes]] | None:
+        """The commit and files that a version's name, or a commit, stands for."""
+        for version, files in self.versions(repo).items():
+            commit = self.commit(repo, version)
+            if name in (version, commit):
+                return commit, files
+        return None
 
     def ranges(self) -> list[str]:
         """The byte ranges that were asked for."""
@@ -76,7 +97,7 @@ def git_blob(content: bytes) -> str:
 
 def is_large(name: str) -> bool:
     """Whether the hub keeps a file outside git, under its SHA-256."""
-    return name.endswith((".safetensors", ".bin", ".gguf"))
+    return name.endswith((".safetensors", ".bin", ".gguf", ".parquet"))
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -127,18 +148,28 @@ class _Handler(BaseHTTPRequestHandler):
     def _model(self, repo: str, what: str, rest: list[str]) -> None:
         if not self._may_read(repo):
             return None
-        commit = self.hub.commit(repo)
-        if "/".join(rest) not in ("main", commit):
+        found = self.hub.at(repo, "/".join(rest))
+        if found is None:
             return self._refuse(404, "RevisionNotFound")
+        commit, files = found
         if what == "revision":
-            return self._json({"id": repo, "sha": commit})
-        return self._json([_tree_entry(name, data) for name, data in self.hub.models[repo].items()])
+            return self._json({"id": repo, "sha": commit, "cardData": self.hub.cards.get(repo)})
+        return self._tree(files)
+
+    def _tree(self, files: Mapping[str, bytes]) -> None:
+        """One page, and in the header `Link` the address of the next."""
+        address = urlsplit(self.path)
+        start, end = (int(n) for n in (parse_qs(address.query).get("cursor", ["0"])[0], self.hub.page_size))
+        entries = [_tree_entry(name, data) for name, data in files.items()][start : start + end]
+        following = f'<{self.hub.address}{address.path}?recursive=true&cursor={start + end}>; rel="next"'
+        self._json(entries, {"Link": following} if start + end < len(files) else {})
 
     def _file(self, repo: str, commit: str, name: str) -> None:
         if not self._may_read(repo):
             return
-        content = self.hub.models[repo].get(name)
-        if content is None or commit != self.hub.commit(repo):
+        found = self.hub.at(repo, commit)
+        content = found[1].get(name) if found else None
+        if content is None:
             self._refuse(404, "EntryNotFound")
             return
         if self.hub.flip.get(name, 0) > 0:
@@ -172,9 +203,11 @@ class _Handler(BaseHTTPRequestHandler):
             return False
         return True
 
-    def _json(self, values: object) -> None:
+    def _json(self, values: object, extra: Mapping[str, str] | None = None) -> None:
         body = json.dumps(values).encode()
         self.send_response(200)
+        for name, value in (extra or {}).items():
+            self.send_header(name, value)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

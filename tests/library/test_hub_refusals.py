@@ -120,7 +120,7 @@ def test_too_little_disk_is_said_before_the_first_file(
     hub: StandInHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usage = shutil.disk_usage("/")
-    monkeypatch.setattr("engine.library.hub.shutil.disk_usage", lambda _p: usage._replace(free=1_000_000))
+    monkeypatch.setattr("shutil.disk_usage", lambda _p: usage._replace(free=1_000_000))
     with pytest.raises(ResourceError, match="needs 3 MB more, but only 1 MB are free"):
         fetch()
     assert [path for _, path, _ in hub.requests if "/resolve/" in path] == []
