@@ -118,7 +118,8 @@ class MainWindow(QMainWindow):
         paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
         if paths:
             event.acceptProposedAction()
-            self.state.open_paths(paths)
+            take = self.pages["data"].take_drop if self.page == "data" else self.state.open_paths  # type: ignore[attr-defined]  # the Data page
+            take(paths)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         if not self._may_close():

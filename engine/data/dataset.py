@@ -27,6 +27,7 @@ __all__ = ["RowSet", "Skipped", "mismatch", "open_rows", "split"]
 
 DUPLICATE = "equal to an earlier row"
 _SAMPLE = 100
+_SENTENCES = 3
 
 
 @dataclass(frozen=True)
@@ -245,15 +246,11 @@ def _row_set(parts: list[Part], drops: bool, is_head: bool, unrecognised: str) -
     rows = _rows([] if unrecognised else parts, equal if drops else set())
     if not rows and not unrecognised:
         raise _nothing_usable(parts, skipped)
-    sentences = [] if unrecognised else [evidence(p.shape, p.roles, p.scan.full, len(p.table)) for p in parts]
-    if len(sentences) > 1:
-        named = zip(parts, sentences, strict=True)
-        sentences = [f"{part.table.path.name}: {sentence}" for part, sentence in named]
     return RowSet(
         rows=rows,
         shape=parts[0].shape.kind,
         rows_kind=parts[0].shape.rows,
-        evidence=" ".join(sentences),
+        evidence="" if unrecognised else _evidence(parts),
         columns=tuple(dict.fromkeys(column for part in parts for column in part.table.columns)),
         roles=parts[0].roles,
         skipped=skipped,
@@ -266,6 +263,22 @@ def _row_set(parts: list[Part], drops: bool, is_head: bool, unrecognised: str) -
         unrecognised=unrecognised,
         parts=tuple(parts),
     )
+
+
+def _evidence(parts: Sequence[Part]) -> str:
+    """One sentence for all files that are alike; a few of them, each with a file's name, where they are not."""
+    alike: dict[str, list[Part]] = {}
+    for part in parts:
+        alike.setdefault(f"{part.shape.kind} {part.roles}", []).append(part)
+    sentences = []
+    for group in alike.values():
+        full, total = sum(part.scan.full for part in group), sum(len(part.table) for part in group)
+        sentence = evidence(group[0].shape, group[0].roles, full, total)
+        sentences.append(f"{group[0].table.path.name}: {sentence}" if len(alike) > 1 else sentence)
+    more = (
+        [f"And {len(sentences) - _SENTENCES} more kinds of columns."] if len(sentences) > _SENTENCES else []
+    )
+    return " ".join([*sentences[:_SENTENCES], *more])
 
 
 def _nothing_usable(parts: Sequence[Part], skipped: dict[str, list[int]]) -> DataError:

@@ -1,34 +1,31 @@
 """Data: drop it, see what it is, and see exactly what the model will see of it."""
 
 import dataclasses
-from functools import partial
 from pathlib import Path
 
-from PySide6.QtWidgets import (
-    QFileDialog,
-    QHBoxLayout,
-    QInputDialog,
-    QMenu,
-    QStackedWidget,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
 from engine.job.events import Inspected, RowView
 from engine.job.sections import DataSource
-from engine.library.folders import data_folder, samples_folder
 from gui.language import QT_TRANSLATE_NOOP
+from gui.pages.data_choose import DataChooser, open_below
+from gui.pages.data_hub import HubDataCard
 from gui.pages.data_lengths import LengthsCard
 from gui.pages.data_remarks import RemarksCard
 from gui.pages.data_rows import RowsCard
 from gui.pages.data_shape import ShapeCard
+from gui.pages.data_sources import SourcesCard
 from gui.pages.data_tokens import TokensCard
 from gui.pages.page import Page
 from gui.state.app_state import AppState
-from gui.state.inspection import with_column
+from gui.state.hub_data import HubDataState
+from gui.state.inspection import with_role
+from gui.state.sources import SourceParts, in_place_of_missing, missing_dataset
 from gui.state.words import count_words, data_words, size_words
 from gui.widgets.buttons import Button
 from gui.widgets.drop_zone import DropZone
+from gui.widgets.fit_scroll import FitScroll
+from gui.widgets.labels import Label
 from gui.widgets.notice import Notice
 
 HELP = QT_TRANSLATE_NOOP(
@@ -36,7 +33,7 @@ HELP = QT_TRANSLATE_NOOP(
     "Each row is one example. The model reads the grey part and learns the coloured part. What you see below is "
     "exactly what it gets, token by token.",
 )
-FILTER = "Examples (*.jsonl *.json *.csv *.tsv *.parquet *.txt);;All files (*)"
+ADDED = "added"
 
 
 class DataPage(Page):
@@ -45,37 +42,63 @@ class DataPage(Page):
     def __init__(self, state: AppState) -> None:
         super().__init__(state, QT_TRANSLATE_NOOP("DataPage", "Data"), "", HELP)
         self.inspection = state.inspection
+        self.chooser = DataChooser(state, self)
+        self.parts = SourceParts(self)
+        self.hub = HubDataState(state.engine, self)
+        self._hub_adds = False
         self._add_buttons()
         self.stack = QStackedWidget()
         self.drop = self._drop_view()
-        self.stack.addWidget(self.drop)
         self.view = self._data_view()
-        self.stack.addWidget(self.view)
+        self.hub_card = HubDataCard(state, self.hub)
+        for widget in (self.drop, self.view, self.hub_card):
+            self.stack.addWidget(widget)
         self.body.addWidget(self.stack, 1)
         self._connect()
         self._refresh()
 
     def entered(self) -> None:
         """Read the draft's data."""
+        self.parts.forget()
         self.inspection.show()
         self._refresh()
 
     def left(self) -> None:
         """Nothing new is read while another page is open."""
+        self.notices.clear(ADDED)
         self.inspection.hide()
+
+    def take_drop(self, paths: list[Path]) -> None:
+        """What is dropped while this page is open joins the data that is there; one click makes it the only one."""
+        before = self.state.draft.job.data
+        self.state.open_paths(paths, adds=True)
+        new = self.state.draft.job.data[len(before) :]
+        if before and new:
+            names = ", ".join(Path(source.path).name for source in new)
+            words = self.tr("{names} was added to the data.").format(names=names)
+            actions = [(self.tr("Use only this"), lambda: self.state.use_sources(new))]
+            self.notices.show_notice(ADDED, Notice("info", words, "", actions, dismissible=True))
 
     # Building
 
     def _add_buttons(self) -> None:
         self.samples_button = Button(self.tr("Samples"), "secondary", "book-open")
-        self.paste_button = Button(self.tr("Paste text…"), "secondary", "clipboard")
-        self.file_button = Button(self.tr("Choose a file…"), "secondary", "file-up")
+        self.paste_button = Button(self.tr("Paste rows…"), "secondary", "clipboard")
+        self.file_button = Button(self.tr("Choose files…"), "primary", "file-up")
+        self.add_button = Button(self.tr("Add data"), "secondary", "plus")
+        self.replace_button = Button(self.tr("Replace data"), "secondary", "file-up")
         self.next_button = Button(self.tr("Next: Method"), "primary", "arrow-right", icon_last=True)
-        for button in (self.samples_button, self.paste_button, self.file_button, self.next_button):
+        self._first = (self.samples_button, self.paste_button, self.file_button)
+        self._later = (self.add_button, self.replace_button, self.next_button)
+        for button in (*self._first, *self._later):
             self.header.add_button(button)
         self.samples_button.clicked.connect(self._samples_menu)
-        self.paste_button.clicked.connect(self._paste)
-        self.file_button.clicked.connect(self._choose)
+        self.paste_button.clicked.connect(lambda: self.chooser.paste(adds=False))
+        self.file_button.clicked.connect(lambda: self.chooser.files(adds=False))
+        self.add_button.clicked.connect(lambda: open_below(self.chooser.menu(adds=True), self.add_button))
+        self.replace_button.clicked.connect(
+            lambda: open_below(self.chooser.menu(adds=False), self.replace_button)
+        )
         self.next_button.clicked.connect(lambda: self.state.navigate.emit("method"))
 
     def _drop_view(self) -> QWidget:
@@ -83,19 +106,37 @@ class DataPage(Page):
         layout = QVBoxLayout(view)
         layout.addStretch(1)
         zone = DropZone(
-            self.tr("Drop a file of examples here, or click to choose one"),
-            self.tr("JSON Lines, JSON, CSV, TSV, Parquet or plain text; several files at once are fine"),
+            self.tr("Drop files or a folder of examples here, or click to choose files"),
+            self.tr("JSON Lines, JSON, CSV, TSV, Parquet, Arrow or plain text; several at once are fine"),
         )
         zone.setMinimumHeight(200)
-        zone.clicked.connect(self._choose)
+        zone.clicked.connect(lambda: self.chooser.files(adds=False))
         zone.dropped.connect(self.state.open_paths)
         layout.addWidget(zone)
+        layout.addSpacing(6)
+        layout.addLayout(self._other_ways())
+        layout.addSpacing(6)
         self.recent = QHBoxLayout()
+        self.recent.setSpacing(8)
         layout.addLayout(self.recent)
         layout.addStretch(2)
         return view
 
+    def _other_ways(self) -> QHBoxLayout:
+        self.folder_button = Button(self.tr("Choose a folder…"), "secondary", "folder-open")
+        self.folder_button.clicked.connect(lambda: self.chooser.folder(adds=False))
+        self.hub_button = Button(self.tr("From Hugging Face…"), "secondary", "globe")
+        self.hub_button.clicked.connect(lambda: self._ask_hub(adds=False))
+        row = QHBoxLayout()
+        row.setSpacing(8)
+        row.addStretch(1)
+        row.addWidget(self.folder_button)
+        row.addWidget(self.hub_button)
+        row.addStretch(1)
+        return row
+
     def _data_view(self) -> QWidget:
+        self.sources = SourcesCard(self.parts)
         self.shape = ShapeCard()
         self.rows = RowsCard(self.inspection)
         self.tokens = TokensCard()
@@ -105,6 +146,7 @@ class DataPage(Page):
         layout = QVBoxLayout(view)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(14)
+        layout.addWidget(self.sources)
         layout.addWidget(self.shape)
         columns = QHBoxLayout()
         columns.setSpacing(14)
@@ -118,13 +160,18 @@ class DataPage(Page):
         columns.addLayout(left, 63)
         columns.addLayout(right, 37)
         layout.addLayout(columns, 1)
-        return view
+        return FitScroll(view)
 
     def _connect(self) -> None:
         self.inspection.changed.connect(self._refresh)
         self.inspection.rows_arrived.connect(self.rows.refresh)
         self.inspection.row_shown.connect(self._show_row)
         self.state.draft.changed.connect(self._refresh)
+        self.parts.changed.connect(self._refresh)
+        self.sources.changed.connect(self._change_sources)
+        self.chooser.hub_asked.connect(self._ask_hub)
+        self.hub.arrived.connect(self._take_hub)
+        self.hub_card.closed.connect(self._close_hub)
         self.rows.role_chosen.connect(self._choose_role)
         self.tokens.changed.connect(self.state.draft.set_value)
         self.shape.shape_chosen.connect(self._choose_shape)
@@ -132,44 +179,40 @@ class DataPage(Page):
 
     # Choosing data
 
-    def _choose(self) -> None:
-        names, _ = QFileDialog.getOpenFileNames(
-            self, self.tr("Choose files of examples"), str(data_folder()), self.tr(FILTER)
-        )
-        if names:
-            self.state.open_paths([Path(name) for name in names])
-
     def _samples_menu(self) -> None:
         menu = QMenu(self)
-        for path in sorted(samples_folder().glob("*.jsonl")):
-            menu.addAction(path.stem.capitalize(), partial(self.state.open_paths, [path]))
-        menu.exec(self.samples_button.mapToGlobal(self.samples_button.rect().bottomLeft()))
+        self.chooser.samples(menu)
+        open_below(menu, self.samples_button)
 
-    def _paste(self) -> None:
-        text, is_given = QInputDialog.getMultiLineText(
-            self,
-            self.tr("Paste text"),
-            self.tr('Rows in JSON Lines, such as {"instruction": "…", "response": "…"}:'),
-        )
-        if not is_given or not text.strip():
-            return
-        folder = data_folder()
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            path = _unused(folder / "pasted.jsonl")
-            path.write_text(text.strip() + "\n", encoding="utf-8")
-        except OSError as error:
-            self.state.notice.emit(
-                "error", f"{folder} cannot be written: {error.strerror}.", "Check the folder."
-            )
-            return
-        self.state.open_paths([path])
+    def _change_sources(self, sources: tuple[DataSource, ...]) -> None:
+        self.notices.clear(ADDED)
+        self.state.draft.set_data(sources)
+
+    def _ask_hub(self, adds: bool, text: str = "") -> None:
+        self._hub_adds = adds
+        self.stack.setCurrentWidget(self.hub_card)
+        self._refresh()
+        self.hub_card.ask(text)
+
+    def _close_hub(self) -> None:
+        self.stack.setCurrentWidget(self.view)
+        self._refresh()
+
+    def _take_hub(self, source: object) -> None:
+        """What was asked for is here: it takes the place of a source of the same name that was not."""
+        assert isinstance(source, DataSource)
+        self.parts.forget()
+        data = self.state.draft.job.data
+        mended = in_place_of_missing(data, source)
+        if mended is not None:
+            self.state.draft.set_data(mended)
+        else:
+            self.state.use_sources((source,), self._hub_adds)
+        self.state.notice.emit("success", self.tr("{name} is here and in use.").format(name=source.path), "")
+        self._close_hub()
 
     def _choose_role(self, column: str, role: str) -> None:
-        found = self.inspection.inspected
-        roles = found.roles if found else {}
-        sources = tuple(with_column(source, column, role, roles) for source in self.state.draft.job.data)
-        self.state.draft.set_data(sources)
+        self.state.draft.set_data(with_role(self.state.draft.job, self.inspection.inspected, column, role))
 
     def _choose_shape(self, shape: str) -> None:
         sources = [dataclasses.replace(s, shape=shape, columns={}) for s in self.state.draft.job.data]
@@ -182,10 +225,13 @@ class DataPage(Page):
 
     def _refresh(self) -> None:
         job = self.state.draft.job
-        has_data = bool(job.data)
-        self.stack.setCurrentWidget(self.view if has_data else self.drop)
-        self.file_button.set_label(self.tr("Replace file…") if has_data else self.tr("Choose a file…"))
-        self.next_button.setVisible(has_data)
+        has_data, is_hub = bool(job.data), self.stack.currentWidget() is self.hub_card
+        if not is_hub:
+            self.stack.setCurrentWidget(self.view if has_data else self.drop)
+        for button in self._first:
+            button.setVisible(not has_data and not is_hub)
+        for button in self._later:
+            button.setVisible(has_data and not is_hub)
         found = self.inspection.inspected
         self.header.set_subtitle(self._subtitle(job.data, found))
         self._refresh_recent(has_data)
@@ -195,6 +241,7 @@ class DataPage(Page):
         for card in (self.rows, self.tokens, self.lengths, self.remarks):
             is_wanted = is_usable or (has_data and self.inspection.failure is None)
             card.setVisible(is_wanted and (is_known or card in (self.rows, self.remarks)))
+        self.sources.fill(job.data, found)
         self.shape.fill(found, job.method_card, self.inspection.phase, self.inspection.failure is not None)
         self.tokens.fill(job)
         if found is not None:
@@ -219,7 +266,10 @@ class DataPage(Page):
                 button = Button(Path(name).name, "secondary", "history", compact=True)
                 button.clicked.connect(lambda _checked=False, name=name: self.state.open_paths([Path(name)]))
                 self.recent.addWidget(button)
-        self.recent.addStretch(1)
+        if self.recent.count():
+            self.recent.insertStretch(0, 1)
+            self.recent.insertWidget(1, Label(self.tr("Used recently"), "small"))
+            self.recent.addStretch(1)
 
     def _show_failure(self) -> None:
         failure = self.inspection.failure
@@ -228,8 +278,11 @@ class DataPage(Page):
             return
         actions = [
             (self.tr("Try again"), self.inspection.retry),
-            (self.tr("Choose another file…"), self._choose),
+            (self.tr("Choose other files…"), self.chooser.files),
         ]
+        missing = missing_dataset(self.state.draft.job.data)
+        if missing is not None:
+            actions = [(self.tr("Download it…"), lambda: self._ask_hub(True, missing.path))]
         if self.state.draft.job.rows.malformed == "stop":
             actions.insert(0, (self.tr("Skip malformed lines"), self._skip_malformed))
         self.notices.show_notice("failure", Notice("error", *failure, actions))
@@ -240,11 +293,3 @@ class DataPage(Page):
     def _show_row(self, row: object) -> None:
         assert isinstance(row, RowView)
         self.tokens.show_row(row)
-
-
-def _unused(path: Path) -> Path:
-    number, candidate = 2, path
-    while candidate.exists():
-        candidate = path.with_stem(f"{path.stem}-{number}")
-        number += 1
-    return candidate

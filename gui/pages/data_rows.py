@@ -4,7 +4,7 @@ from PySide6.QtCore import QTimer, Signal
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from engine.job.events import Inspected
-from gui.state.inspection import InspectionState
+from gui.state.inspection import InspectionState, roles_by_column
 from gui.state.words import count_words
 from gui.widgets.card import Card
 from gui.widgets.labels import ElidedLabel, Label
@@ -59,12 +59,13 @@ class RowsCard(Card):
 
     def show_columns(self, found: Inspected) -> None:
         """Columns and roles as they were found; an unchanged table keeps its place."""
-        key = (found.columns, tuple(found.roles.items()), found.rows, found.shape)
+        roles = roles_by_column(found)
+        key = (found.columns, tuple(roles.items()), found.rows, found.shape)
         if key == self._shown:
             return
         self._shown = key
         options = [("", self.tr("Ignore")), *ROLE_WORDS.items()]
-        self.table.set_columns(found.columns, found.roles, options, self._inspection.total)
+        self.table.set_columns(found.columns, roles, options, self._inspection.total)
         self.table.go_to(0)
 
     def refresh(self) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 
+from engine.data.folders import names_dataset
 from engine.job.channel import CHECKPOINTS
 from engine.job.clashes import refuse_clashes
 from engine.job.commands import Command, Pause, Resume, Stop
@@ -17,7 +18,7 @@ from engine.job.record import ENDED
 from engine.job.sections import DataSource
 from engine.library.example import example_job
 from engine.library.folders import home
-from engine.library.models import check_model, is_hub_id, locate_model
+from engine.library.models import check_model, locate_model
 from engine.library.preferences import Preferences, read_preferences, with_recent, write_preferences
 from engine.library.room import longest_row
 from engine.library.runs import create_run, is_alive, list_runs, rename_run, settle
@@ -27,6 +28,7 @@ from gui.state.draft import Draft
 from gui.state.inspection import InspectionState
 from gui.state.live_run import LiveRun
 from gui.state.machine import MachineState
+from gui.state.sources import is_present, joined
 
 DRAFT_FILE = "draft.toml"
 QUICK = "TUNEWRIGHT_QUICK_EXAMPLE"
@@ -79,8 +81,11 @@ class AppState(QObject):
 
     # The draft
 
-    def open_paths(self, paths: list[Path]) -> None:
-        """Take what was dropped or chosen: a model folder becomes the model, everything else the data."""
+    def open_paths(self, paths: list[Path], adds: bool = False) -> None:
+        """Take what was dropped or chosen: a model folder becomes the model, everything else the data.
+
+        With `adds` the data that is there stays beside it.
+        """
         models = [path for path in paths if is_model_folder(path)]
         data = [path for path in paths if path not in models]
         missing = [path for path in paths if not path.exists()]
@@ -91,10 +96,18 @@ class AppState(QObject):
             self.draft.set_value("model.source", str(models[0]))
             self.navigate.emit("model")
         if data:
-            self.draft.set_data(tuple(DataSource(path=str(path)) for path in data))
+            self.use_sources(tuple(DataSource(path=str(path)) for path in data), adds)
             changed = with_recent(self.preferences, "recent_data", str(data[0]))
             self.set_preference("recent_data", changed.recent_data)
             self.navigate.emit("data")
+
+    def use_sources(self, sources: tuple[DataSource, ...], adds: bool = False) -> None:
+        """Make these the draft's data; with `adds` beside what is there, none twice."""
+        before = self.draft.job.data if adds else ()
+        taken = joined(before, sources)
+        if before and len(taken) == len(before):
+            self.notice.emit("info", "That is part of the data already.", "")
+        self.draft.set_data(taken)
 
     # Runs
 
@@ -115,9 +128,11 @@ class AppState(QObject):
             longest_row(job, check_model(locate_model(job.model.source, job.model.revision)))
         except EngineError as error:
             return error.title, error.advice
-        missing = [source.path for source in job.data if not _is_there(source.path)]
-        if missing:
-            return f"{missing[0]} does not exist.", "Choose another file on the Data page."
+        missing = next((source for source in job.data if not is_present(source)), None)
+        if missing is not None and names_dataset(missing):
+            return f"{missing.path} is not on this computer yet.", "Download it on the Data page."
+        if missing is not None:
+            return f"{missing.path} does not exist.", "Choose another file on the Data page."
         return self.inspection.refusal_of(job)
 
     def start_run(self) -> LiveRun | None:
@@ -246,11 +261,6 @@ class AppState(QObject):
         except EngineError as error:
             self.notice.emit("error", error.title, error.advice)
         self.preferences_changed.emit()
-
-
-def _is_there(path: str) -> bool:
-    """Whether a data source exists; what has the form of a hub dataset's id is looked up by the engine."""
-    return Path(path).expanduser().exists() or is_hub_id(path)
 
 
 def is_model_folder(path: Path) -> bool:

@@ -190,6 +190,24 @@ class InspectionState(QObject):
         self.rows_arrived.emit()
 
 
+def roles_by_column(found: Inspected) -> dict[str, str]:
+    """The role of each column, over all sources."""
+    roles = [read.roles for read in reversed(found.sources)] or [found.roles]
+    return {column: role for one in roles for role, column in one.items()}
+
+
+def with_role(job: Job, found: Inspected | None, column: str, role: str) -> tuple[DataSource, ...]:
+    """The job's sources with `column` given a role ("" for none) wherever there is such a column."""
+    reads = found.sources if found is not None else ()
+    roles = [read.roles for read in reads] or [found.roles if found is not None else {}] * len(job.data)
+    has = [column in read.columns for read in reads] or [True] * len(job.data)
+    changed = [
+        with_column(source, column, role, known) if is_there else source
+        for source, known, is_there in zip(job.data, roles, has, strict=False)
+    ]
+    return (*changed, *job.data[len(changed) :])
+
+
 def with_column(source: DataSource, column: str, role: str, roles: dict[str, str]) -> DataSource:
     """The source with `column` given a role ("" for none); the detected `roles` become explicit."""
     chosen = {name: taken for name, taken in {**roles, **source.columns}.items() if taken != column}

@@ -1,17 +1,15 @@
 """What the rail says of each step: done, needs attention, busy or nothing."""
 
-from pathlib import Path
-
 from engine.job.errors import EngineError
 from engine.library.models import check_model, locate_model
 from gui.state.app_state import AppState
+from gui.state.sources import is_present
 
 
 def step_marks(state: AppState) -> dict[str, str]:
     """The mark of every step for the present draft and run."""
     job = state.draft.job
-    paths = [Path(source.path) for source in job.data]
-    data = "" if not paths else "done" if all(path.exists() for path in paths) else "attention"
+    data = "" if not job.data else "done" if all(map(is_present, job.data)) else "attention"
     model = "done" if _is_usable(job.model.source, job.model.revision) else "attention"
     run = state.run
     train = ""

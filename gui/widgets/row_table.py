@@ -3,8 +3,17 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QEvent, QModelIndex, QPersistentModelIndex, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QResizeEvent
+from PySide6.QtCore import (
+    QAbstractTableModel,
+    QEvent,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    QSize,
+    Qt,
+    Signal,
+)
+from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QVBoxLayout, QWidget
 
 from engine.job.events import RowView
@@ -16,6 +25,7 @@ ROW_HEIGHT = 31
 NUMBER_WIDTH = 46
 HEAD_HEIGHT = 58
 CELL_CHARACTERS = 300
+LEAST_ROWS = 3
 Index = QModelIndex | QPersistentModelIndex
 
 
@@ -91,14 +101,13 @@ class RowTable(QWidget):
     def set_columns(
         self, columns: Sequence[str], roles: Mapping[str, str], options: Sequence[tuple[str, str]], count: int
     ) -> None:
-        """Columns, the column of each role, the (role, words) that may be chosen, and how many rows there are."""
+        """Columns, the role of each that has one, the (role, words) that may be chosen, and how many rows there are."""
         for old_label, old_select in self._heads:
             old_label.deleteLater()
             old_select.deleteLater()
         self._heads = []
-        by_column = {column: role for role, column in roles.items()}
         for column in columns:
-            role = by_column.get(column, "")
+            role = roles.get(column, "")
             label = ElidedLabel(column, "small", parent=self._head)
             name = self.tr("Role of column {name}").format(name=column)
             select = Select(
@@ -127,9 +136,10 @@ class RowTable(QWidget):
             self.table.setCurrentIndex(place)
             self.table.scrollTo(place)
 
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self._size_columns()
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if watched is self.table.viewport() and event.type() == QEvent.Type.Resize:
+            self._size_columns()
+        return super().eventFilter(watched, event)
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
@@ -154,6 +164,8 @@ class RowTable(QWidget):
         table.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         table.selectionModel().currentRowChanged.connect(self._moved)
         table.horizontalScrollBar().valueChanged.connect(lambda _: self._place_heads())
+        table.setMinimumHeight(theme.scaled(LEAST_ROWS * ROW_HEIGHT))
+        table.viewport().installEventFilter(self)  # narrower with a scroll bar, too
 
     def _moved(self, current: QModelIndex) -> None:
         if current.isValid():

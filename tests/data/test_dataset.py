@@ -39,7 +39,7 @@ def test_several_files_are_one_set_with_rows_counted_over_all(tmp_path):
     assert found.record(4) == {"prompt": "r0", "completion": "a0"}
     assert found.total == 5
     assert found.bytes == first.stat().st_size + second.stat().st_size
-    assert "b.jsonl: All 2 rows" in found.evidence
+    assert found.evidence == "All 5 rows have a prompt and a completion."
     with pytest.raises(IndexError):
         found.record(6)
 
