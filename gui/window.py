@@ -249,7 +249,7 @@ class MainWindow(QMainWindow):
     def _show_notice(self, kind: str, title: str, advice: str) -> None:
         self.notices.show_notice(title, Notice(kind, title, advice, dismissible=True))
         if kind in ("info", "success"):
-            QTimer.singleShot(NOTICE_MILLISECONDS, lambda: self.notices.clear(title))
+            QTimer.singleShot(NOTICE_MILLISECONDS, self, lambda: self.notices.clear(title))
 
     def _may_close(self) -> bool:
         run = self.state.run

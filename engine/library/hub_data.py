@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import quote
 
@@ -166,11 +167,9 @@ def dataset_here(repo: str, revision: str) -> Dataset | None:
     if commit is None:
         return None
     source = Source(f"{DATASETS}{repo}", commit, _home(repo))
+    layout = _layout_file(source)
     try:
-        layout = json.loads(_layout_file(source).read_text("utf-8"))
-        files = {name: HubFile(name, size, blob) for name, size, blob in layout["files"]}
-        parts = tuple(Part(subset, split, tuple(names)) for subset, split, names in layout["parts"])
-        rows = {(subset, split): count for subset, split, count in layout["rows"]}
+        files, parts, rows = _read_layout(layout, layout.stat().st_mtime_ns)
     except (OSError, ValueError, KeyError, TypeError):  # fetched by another program: the names must tell
         files = {file.name: file for file in _shown(source)}
         parts, rows = parts_of(files), {}
@@ -230,6 +229,17 @@ def _layout(dataset: Dataset) -> dict[str, object]:
         "parts": [[part.subset, part.split, part.files] for part in dataset.parts],
         "rows": [[subset, split, count] for (subset, split), count in dataset.rows.items()],
     }
+
+
+@lru_cache(maxsize=16)
+def _read_layout(
+    path: Path, _changed: int
+) -> tuple[dict[str, HubFile], tuple[Part, ...], dict[tuple[str, str], int]]:
+    """Files, parts and rows as they were noted; read once, as the window asks with every edit."""
+    layout = json.loads(path.read_text("utf-8"))
+    files = {name: HubFile(name, size, blob) for name, size, blob in layout["files"]}
+    parts = tuple(Part(subset, split, tuple(names)) for subset, split, names in layout["parts"])
+    return files, parts, {(subset, split): count for subset, split, count in layout["rows"]}
 
 
 def _layout_file(source: Source) -> Path:

@@ -1,4 +1,4 @@
-"""A task that waits for a window's questions ends when the window is gone, however it went."""
+"""A task that may wait for a window ends when the window is gone, however it went."""
 
 import os
 import threading
@@ -13,8 +13,9 @@ from engine.job.commands import Cancel
 from engine.job.errors import FolderError
 
 SECONDS = 2.0
-WAITING = ("chat", "inspect")
-"""Tasks that wait for more to do; every other task ends by itself and goes on without a window."""
+WAITING = ("chat", "inspect", "download")
+"""Tasks that may wait for a person: for a question, or paused. Every other task ends by itself and goes on without
+a window; what a download has fetched is kept."""
 
 
 @contextmanager

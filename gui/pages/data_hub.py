@@ -80,10 +80,11 @@ class HubDataCard(Card):
         self.take_button.setEnabled(part is not None)
         self.look_button.set_kind("secondary" if has_found else "primary")
         self.page_button.setVisible(hub.address is not None)
-        if part is not None:
+        if part is not None and not is_loading:
             rest = size_words(part.bytes - part.bytes_here)
-            words = self.tr("Use it") if hub.is_here(part) else self.tr("Download {size}").format(size=rest)
-            self.take_button.set_label(words, "check" if hub.is_here(part) else "download")
+            is_here = hub.is_here(part)
+            words = self.tr("Use it") if is_here else self.tr("Download {size}").format(size=rest)
+            self.take_button.set_label(words, "check" if is_here else "download")
 
     def _refresh_download(self) -> None:
         download = self._hub.download

@@ -30,7 +30,7 @@ class PasteDialog(QDialog):
         layout.addWidget(Label(words, "muted", wrap=True))
         self.edit = QPlainTextEdit()
         self.edit.setAccessibleName(self.tr("Rows"))
-        self.edit.setPlaceholderText('{"instruction": "…", "response": "…"}')
+        self.edit.setPlaceholderText(self.tr('{"instruction": "…", "response": "…"}'))
         self.edit.setTabChangesFocus(False)
         self.edit.textChanged.connect(self._refresh)
         layout.addWidget(self.edit, 1)

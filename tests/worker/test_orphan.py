@@ -22,9 +22,10 @@ def test_the_task_is_cancelled_when_its_window_has_gone(tmp_path):
     assert [type(command) for command in found] == [Cancel]
 
 
-def test_only_tasks_that_wait_for_questions_end_with_the_window(monkeypatch):
+def test_only_tasks_that_may_wait_for_a_person_end_with_the_window(monkeypatch):
     monkeypatch.setenv("TUNEWRIGHT_WINDOW", "1")
     assert window_of("chat").pid == psutil.Process().ppid()
+    assert window_of("download").pid == psutil.Process().ppid()  # a paused one would wait for ever
     assert window_of("train") is None
     monkeypatch.delenv("TUNEWRIGHT_WINDOW")
     assert window_of("inspect") is None

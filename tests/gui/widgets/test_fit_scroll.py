@@ -1,0 +1,30 @@
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from gui.widgets.fit_scroll import FitScroll
+from tests.gui.waiting import rest
+
+
+def content(least):
+    widget = QWidget()
+    layout = QVBoxLayout(widget)
+    layout.setContentsMargins(0, 0, 0, 0)
+    inner = QWidget()
+    inner.setMinimumHeight(least)
+    layout.addWidget(inner)
+    return widget
+
+
+def test_the_content_fills_the_room_and_scrolls_only_below_its_least_height(qapp):
+    area = FitScroll(content(300))
+    area.resize(400, 500)
+    area.show()
+    rest()
+    assert area.widget().height() == area.viewport().height()
+    assert area.verticalScrollBar().maximum() == 0
+    area.resize(400, 200)
+    rest()
+    assert area.widget().height() == 300
+    assert area.verticalScrollBar().maximum() > 0
+    area.widget().layout().itemAt(0).widget().setMinimumHeight(100)
+    rest()
+    assert area.verticalScrollBar().maximum() == 0
