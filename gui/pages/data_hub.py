@@ -60,6 +60,8 @@ class HubDataCard(Card):
         if text:
             self.edit.setText(text)
             self._hub.look(text)
+        self.parts.look_again()
+        self.refresh()
         self.edit.setFocus()
 
     def refresh(self) -> None:

@@ -47,6 +47,11 @@ class HubParts(QWidget):
         """The chosen part; None while nothing was found."""
         return self._part
 
+    def look_again(self) -> None:
+        """Some of it may have been downloaded since it was shown."""
+        self._shown = None
+        self.refresh()
+
     def refresh(self) -> None:
         """Follow the state; what was chosen stays chosen while the same dataset is shown."""
         found = self._hub.found

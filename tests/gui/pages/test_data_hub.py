@@ -86,7 +86,8 @@ def test_a_split_is_seen_with_its_size_downloaded_and_shown_like_a_file(window, 
     (source,) = page.state.draft.job.data
     assert source.revision == hub.commit("acme/rows")
     asked = len(hub.requests)
-    page._ask_hub(adds=True)
+    page.chooser.hub_asked.emit(True)
+    assert page.hub_card.take_button.text() == "Use it"
     parts.subset.set_value("pairs")
     parts._change_subset("pairs")
     page.hub_card.take_button.click()
