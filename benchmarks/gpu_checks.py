@@ -115,6 +115,30 @@ def _learning(bench: Bench, title: str, kind: str, model: dict[str, str]) -> Ite
     yield Outcome(title, is_falling, figure)
 
 
+def packing(bench: Bench) -> Iterator[Outcome]:
+    """Rows one after another give the losses of rows alone, in float32."""
+    for method in ("sft", "dpo"):
+        found = {}
+        for way in ("on", "off"):
+            job = job_for(bench, method, dtype="float32", steps=3, rows={"packing": way})
+            found[way] = losses_of(trained(bench, job))
+        off = _apart(found["on"], found["off"])
+        yield Outcome(
+            f"{method}: packed as padded", off <= SAME_LATER, f"off by {off:.1e} (at most {SAME_LATER:.0e})"
+        )
+
+
+def words(bench: Bench) -> Iterator[Outcome]:
+    """New tokens learn beside an adapter, and every word vector in continued pretraining."""
+    job = job_for(bench, "sft", dtype=bench.dtype, steps=3, new_tokens=["<tool>", "</tool>"])
+    losses = losses_of(trained(bench, job))
+    yield Outcome("new tokens", all(map(math.isfinite, losses)), f"{losses[0]:.3f} to {losses[-1]:.3f}")
+    job = job_for(bench, "pretrain", dtype=bench.dtype, steps=8, limit=8, embeddings=True)
+    losses = losses_of(trained(bench, job))
+    is_falling = all(map(math.isfinite, losses)) and losses[-1] < losses[0]
+    yield Outcome("word vectors in pretraining", is_falling, f"{losses[0]:.3f} to {losses[-1]:.3f}")
+
+
 def resume(bench: Bench) -> Iterator[Outcome]:
     """A run that was paused, saved, stopped and resumed has the losses of one that was not."""
     for method in ("sft", "dpo"):
@@ -207,6 +231,8 @@ CHECKS: dict[str, Check] = {
     "methods": methods,
     "answers": answers,
     "adapters": adapters,
+    "packing": packing,
+    "words": words,
     "resume": resume,
     "memory": memory,
     "flow": flow,

@@ -79,6 +79,9 @@ def job_for(
     rate: float = 1e-3,
     limit: int | None = None,
     batch: int = 8,
+    rows: Mapping[str, object] | None = None,
+    new_tokens: Sequence[str] = (),
+    embeddings: bool = False,
 ) -> Job:
     """A job on the starter's sample rows, or on rows eight times as long for another model."""
     data = rows_file(bench, method) if model is None else joined_data(method, bench.folder)
@@ -88,10 +91,11 @@ def job_for(
                 "source": str(model or starter_folder()),
                 "dtype": dtype,
                 "quantization": quantization,
+                "new_tokens": list(new_tokens),
             },
             "data": [{"path": str(data), **({} if limit is None else {"limit": limit})}],
-            "rows": {"max_tokens": 512, "validation": 0.0},
-            "method": {"kind": method},
+            "rows": {"max_tokens": 512, "validation": 0.0, **(rows or {})},
+            "method": {"kind": method, **({"embeddings": True} if embeddings else {})},
             "adapter": {"kind": adapter},
             "train": {
                 "steps": steps,
@@ -108,6 +112,12 @@ def job_for(
 def rows_file(bench: Bench, method: str) -> Path:
     """Sample rows of the kind that a method takes: feedback is made of the preferences."""
     kind = METHODS[method].rows
+    if kind == "text":
+        path = bench.folder / "texts.jsonl"
+        lines = starter_data("sft").read_text(encoding="utf-8").splitlines()
+        texts = [{"text": " ".join(json.loads(line).values())} for line in lines]
+        path.write_text("\n".join(map(json.dumps, texts)), encoding="utf-8")
+        return path
     if kind != "feedback":
         return starter_data("dpo" if kind == "preference" else "sft")
     path = bench.folder / "feedback.jsonl"
