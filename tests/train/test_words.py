@@ -197,6 +197,15 @@ def test_recomputing_activations_gives_the_same_step(tmp_path):
 
 
 @pytest.mark.parametrize("words", [True, False])
+def test_rows_that_stand_one_after_another_teach_words_the_same(words, tmp_path):
+    losses = []
+    for packing in ("off", "on"):
+        job = with_value(job_with(tmp_path, "pretrain", words=words), "rows.packing", packing)
+        losses.append([step.loss for step in told(run(job, tmp_path / packing), Step)])
+    assert losses[0] == pytest.approx(losses[1], abs=1e-5)
+
+
+@pytest.mark.parametrize("words", [True, False])
 def test_beside_compressed_weights_words_learn_and_fit_the_full_ones(words, tmp_path):
     pytest.importorskip("bitsandbytes")
     tiny_folder(tmp_path / "model", hidden_size=64, intermediate_size=128, tie_word_embeddings=True)
