@@ -17,6 +17,7 @@ from engine.data import files, json_rows
 from engine.data.readers import READERS, read_records
 from engine.data.reading import Fault, Reading
 from engine.job.errors import DataError
+from tests.data.writing import ENCODINGS, PACKINGS, packed
 
 ROW = {"instruction": "Grüße", "response": "Hallo 🌤️"}
 LINE = json.dumps(ROW, ensure_ascii=False)
@@ -137,6 +138,16 @@ def test_a_malformed_line_is_named_with_its_column_and_its_text_shortened(tmp_pa
     assert "Line 3 of 'a.jsonl' is not valid JSON at column 34" in words
     assert "…" in words
     assert len(words) < 250
+
+
+@pytest.mark.parametrize("packing", PACKINGS)
+@pytest.mark.parametrize("encoding", ["utf-8", *ENCODINGS])
+def test_a_malformed_line_is_named_however_the_file_is_packed_and_encoded(tmp_path, packing, encoding):
+    mark = b"\xfe\xff" if encoding == "utf-16-be" else b""
+    data = mark + f"{LINE}\r\n{{broken}}\r\n".encode(encoding)
+    words = refusal(tmp_path / f"a.jsonl{packing}", packed(data, packing))
+    assert f"Line 2 of 'a.jsonl{packing}' is not valid JSON at column 2" in words
+    assert "{broken}" in words
 
 
 def test_a_malformed_document_is_named_with_line_and_column(tmp_path):

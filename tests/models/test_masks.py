@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.data.rows import Conversation, Feedback, Message, Preference
+from engine.models.generate import encode_prompt
 from engine.models.template import Refused, encode_rows, open_template
 from tests.models.slow_reference import BREAK, reference
 from tests.models.template_styles import STYLES
@@ -139,6 +140,26 @@ def test_pairs_and_feedback_learn_their_answers_as_the_last_answer_of_a_dialogue
     shared = pair.prompt_length
     assert pair.chosen.ids[:shared] == pair.rejected.ids[:shared]
     assert not any(pair.chosen.trained[:shared] + pair.rejected.trained[:shared])
+
+
+FIXED = (
+    Message("system", "Be kind."),
+    Message("user", "What colour is the sky?"),
+    Message("assistant", "Blue."),
+    Message("user", "And the grass?"),
+    Message("assistant", "It is green."),
+)
+
+
+@pytest.mark.parametrize("name", [name for name in STYLES if "opens with a thought" not in name])
+def test_what_is_asked_when_answering_is_what_stood_before_the_answer_in_training(name):
+    tokenizer, template = opened(name)
+    asked = encode_prompt(
+        tokenizer, [{"role": m.role, "content": m.content} for m in template.writer.fold(FIXED[:-1])]
+    )
+    trained = encoded(name, Conversation(1, FIXED), "last-answer")
+    assert trained.ids[: len(asked)] == asked
+    assert trained.trained.index(True) == len(asked)
 
 
 # The reference itself ---------------------------------------------------------------------------------

@@ -2,6 +2,7 @@ import dataclasses
 import json
 import math
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
@@ -163,6 +164,34 @@ def test_dpo_starts_at_a_coins_toss_with_and_without_an_adapter(tmp_path):
         first = told(run(tiny_job(tmp_path, "dpo", adapter), tmp_path / adapter), Step)[0]
         assert first.loss == pytest.approx(math.log(2), abs=1e-6)
         assert first.metrics["reward_margin"] == pytest.approx(0, abs=1e-5)
+
+
+def test_data_that_vanishes_while_training_changes_nothing(tmp_path):
+    job = tiny_job(tmp_path)
+    data = Path(job.data[0].path)
+    calm = run(job, tmp_path / "calm")
+
+    def remove(event):
+        if isinstance(event, Step) and event.step == 1:
+            data.unlink()
+        return []
+
+    robbed = run(job, tmp_path / "robbed", remove)
+    assert not data.exists()
+    assert [step.loss for step in told(robbed, Step)] == [step.loss for step in told(calm, Step)]
+    assert told(robbed, Trained)
+
+
+def test_a_bad_line_among_good_ones_is_listed_in_the_run_and_trains_the_others(tmp_path):
+    job = tiny_job(tmp_path, rows={"malformed": "skip"})
+    data = Path(job.data[0].path)
+    data.write_text('{"instruction": "dog?", "resp\n' + data.read_text("utf-8"), "utf-8")
+    prepared = told(run(job, tmp_path / "run"), Prepared)[0]
+    assert (prepared.rows_train + prepared.rows_validation, prepared.rows_skipped) == (12, 1)
+    [line] = (tmp_path / "run" / "skipped.jsonl").read_text("utf-8").splitlines()
+    skipped = json.loads(line)
+    assert (skipped["line"], skipped["reason"]) == (1, "malformed line")
+    assert "is not valid JSON at column" in skipped["detail"]
 
 
 def test_the_run_remembers_its_data(tmp_path):
