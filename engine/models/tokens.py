@@ -21,6 +21,9 @@ class Passage:
     literal: tuple[Span, ...] = ()
 
 
+_PROOFS = 64  # texts
+
+
 class TextTokens:
     """A private copy of a fast tokenizer that adds nothing of its own: no BOS, no cut, no padding.
 
@@ -33,6 +36,7 @@ class TextTokens:
             raise ModelError("The model's tokenizer has no fast form (tokenizer.json).", advice)
         self._whole = _bare(tokenizer.backend_tokenizer)
         self._words = Words.of(self._whole)
+        self._proofs = _PROOFS
         added = tokenizer.added_tokens_decoder
         self.added = {token.content: number for number, token in added.items() if token.content}
         self.controls = {token.content for token in added.values() if token.special and token.content}
@@ -56,9 +60,19 @@ class TextTokens:
         return copy
 
     def _plain(self, texts: list[str]) -> list[Tokens]:
+        """Word by word where that is the same, which the first texts prove; else as the tokenizer does it."""
         if self._words is not None:
-            return self._words.encode(texts)
+            found = self._words.encode(texts)
+            if self._is_proven(texts, found):
+                return found
+            self._words = None
         return [_tokens(found) for found in self._whole.encode_batch(texts, add_special_tokens=False)]
+
+    def _is_proven(self, texts: list[str], found: list[Tokens]) -> bool:
+        looked_at = texts[: self._proofs]
+        self._proofs -= len(looked_at)
+        whole = self._whole.encode_batch(looked_at, add_special_tokens=False)
+        return all(one.ids == other.ids for one, other in zip(whole, found, strict=False))
 
     def _piecewise(self, passage: Passage) -> Tokens:
         """Control tokens outside of the literal spans as what they are, the text between them as text."""

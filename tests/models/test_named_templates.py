@@ -6,7 +6,8 @@ from engine.job.sections import RowsSection
 from engine.job.settings import setting_fields
 from engine.models.named_templates import TEMPLATES, fitting
 from engine.models.template import encode, end_tokens, open_template
-from tests.models.test_template import DIALOGUE, by_hand
+from tests.models.slow_reference import tokens_of
+from tests.models.test_template import DIALOGUE
 from tests.models.tiny_tokenizer import CONTROL, tiny_tokenizer
 
 SYSTEM, ASKED, SAID, THEN, LAST = (message.content for message in DIALOGUE)
@@ -69,7 +70,7 @@ def test_a_named_template_writes_what_its_format_asks_for(name):
     tokenizer = tiny_tokenizer(None, bos="<s>", eos="</s>", adds_bos=True)
     template = open_template(tokenizer, name)
     encoded = encode(Conversation(1, DIALOGUE), tokenizer, template, "answers", None)
-    assert (encoded.ids, encoded.trained) == by_hand(tokenizer, SOURCES[name])
+    assert (encoded.ids, encoded.trained) == tokens_of(tokenizer, SOURCES[name])
     ends = tokenizer.convert_ids_to_tokens(list(end_tokens(tokenizer, template)))
     assert ends == list(dict.fromkeys([ENDS.get(name, "</s>"), "</s>"]))
 

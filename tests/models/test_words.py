@@ -7,9 +7,11 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalize
 
 from engine.data.rows import Conversation, Feedback, Message, Preference, Text
 from engine.models.template import encode, encode_rows, open_template
+from engine.models.tokens import Passage, TextTokens
 from engine.models.words import PATTERNS, Words
+from tests.models.slow_reference import reference
 from tests.models.template_styles import STYLES
-from tests.models.tiny_tokenizer import CONTROL, byte_lengths, tiny_tokenizer
+from tests.models.tiny_tokenizer import styled_tokenizer, tiny_tokenizer
 
 BYTES = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
 PRE_TOKENIZERS = {
@@ -142,8 +144,7 @@ DIALOGUE = (
 
 
 def opened(name):
-    style = STYLES[name]
-    tokenizer = tiny_tokenizer(style.template, bos=style.bos, eos=style.eos)
+    tokenizer = styled_tokenizer(STYLES[name], adds_bos=False)
     return tokenizer, open_template(tokenizer)
 
 
@@ -168,46 +169,12 @@ def rows():
 def test_rows_are_what_they_are_when_whole_texts_are_tokenised(name, too_long):
     tokenizer, template = opened(name)
     _, slow = opened(name)
-    assert template.writer.tokens._words is not None
+    assert (template.writer.tokens._words is None) == bool(STYLES[name].taking)
     slow.writer.tokens._words = None
     for train_on in ("answers", "last-answer", "everything"):
         for most in (None, 60, 24, 9):
             found = list(encode_rows(rows(), tokenizer, template, train_on, most, too_long))
             assert found == list(encode_rows(rows(), tokenizer, slow, train_on, most, too_long))
-
-
-def whole_ids(tokenizer, pieces, contents):
-    """Ids and mask of hand-written pieces in which control tokens stand only outside of the contents."""
-    text = "".join(piece for piece, _ in pieces)
-    inside, at = set(), 0
-    for content in contents:
-        at = text.index(content, at)
-        inside.update(range(at, at + len(content)))
-        at += len(content)
-    plain = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
-    plain.encode_special_tokens = True
-    ids, at = [], 0
-    while at < len(text):
-        stop = next((i for i in range(at, len(text)) if control_at(text, i, inside)), len(text))
-        ids += plain.encode(text[at:stop], add_special_tokens=False).ids
-        control = control_at(text, stop, inside)
-        ids += [tokenizer.convert_tokens_to_ids(control)] if control else []
-        at = stop + len(control)
-    return ids, learned(tokenizer, ids, pieces)
-
-
-def control_at(text, at, inside):
-    fits = [token for token in CONTROL if text.startswith(token, at) and at not in inside]
-    return max(fits, key=len, default="")
-
-
-def learned(tokenizer, ids, pieces):
-    flags = [is_learned for text, is_learned in pieces for _ in text.encode()]
-    mask, at = [], 0
-    for length in byte_lengths(tokenizer, ids):
-        mask.append(any(flags[at : at + length]))
-        at += length
-    return mask
 
 
 @pytest.mark.parametrize("name", STYLES)
@@ -218,9 +185,29 @@ def test_both_sides_of_a_pair_equal_those_written_out_by_hand(name):
     pair = encode(Preference(1, asked, sides[:1], sides[1:]), tokenizer, template, "answers", None)
     for side, found in zip(sides, (pair.chosen, pair.rejected), strict=True):
         messages = (*asked, side)
-        pieces = STYLES[name].pieces(messages)
-        ids, mask = whole_ids(tokenizer, pieces, [m.content for m in messages])
+        ids, mask = reference(tokenizer, STYLES[name], messages)
         assert (found.ids, found.trained) == (ids, mask)
         assert not any(mask[: pair.prompt_length])
     assert pair.chosen.ids[: pair.prompt_length] == pair.rejected.ids[: pair.prompt_length]
     assert pair.chosen.controls == 4
+
+
+def test_words_that_the_first_texts_prove_wrong_are_not_used(monkeypatch):
+    tokenizer = tiny_tokenizer()
+    right = [
+        found.ids for found in TextTokens(tokenizer).encode([Passage("the sky is blue"), Passage("the end")])
+    ]
+    monkeypatch.setattr("engine.models.words._word_of", lambda _: re.compile(r".{3}|.+"))  # cuts within words
+    tokens = TextTokens(tokenizer)
+    assert tokens._words is not None
+    assert [found.ids for found in tokens.encode([Passage("the sky is blue"), Passage("the end")])] == right
+    assert tokens._words is None
+
+
+def test_only_the_first_texts_are_tokenised_twice():
+    tokens = TextTokens(tiny_tokenizer())
+    assert tokens._words is not None
+    for _ in range(3):
+        tokens.encode([Passage("the sky")] * 50)
+    assert tokens._proofs == 0
+    assert tokens._words is not None
