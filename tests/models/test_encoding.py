@@ -190,10 +190,17 @@ def flipped(data: bytes) -> bytes:
     return data[: len(data) // 2] + bytes([data[len(data) // 2] ^ 1]) + data[len(data) // 2 + 1 :]
 
 
+HARMS = {
+    "a bit": flipped,
+    "cut off": lambda data: data[:-20],
+    "empty": lambda data: b"",
+    "another document": lambda data: b"{}",
+    "gone": None,
+}
+
+
 @pytest.mark.parametrize("file", ["table.arrow", "facts.json"])
-@pytest.mark.parametrize(
-    "harm", [flipped, lambda data: data[:-20], lambda data: b"", lambda data: b"{}", None], ids=str
-)
+@pytest.mark.parametrize("harm", HARMS.values(), ids=HARMS)
 def test_a_damaged_entry_is_made_again(tmp_path, file, harm):
     found = opened(tmp_path / "data", ROWS["pair"])
     before = list(table_of(found))
