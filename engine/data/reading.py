@@ -11,6 +11,8 @@ from engine.job.errors import DataError
 Record = dict[str, Any]  # Any: whatever stands in the file
 
 MALFORMED = "malformed line"
+SKIPPING = "rows.malformed=skip"
+"""The setting that passes such lines over."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class Reading:
     def bad(self, line: int, error: DataError, text: str = "") -> Located:
         """A fault in place of the row; raises the error itself where nothing is passed over."""
         if not self.skips:
+            error.remedy = SKIPPING
             raise error
         return line, Fault(error.title, shortened(text))
 

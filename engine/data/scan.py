@@ -3,7 +3,7 @@
 from array import array
 from dataclasses import dataclass, field
 
-from engine.data.reading import MALFORMED, Fault
+from engine.data.reading import MALFORMED, SKIPPING, Fault
 from engine.data.rows import Feedback, Row, content_key, prompt_key
 from engine.data.shapes import Shape, is_full
 from engine.data.store import Columns, StoredColumns, key_of
@@ -81,6 +81,7 @@ def _looked(table: Table, shape: Shape, roles: dict[str, str], skips: bool, hear
             found.skip(index, error.reason)
         except DataError as error:
             if not skips:
+                error.remedy = SKIPPING
                 raise
             found.skip(index, WRONG_FIELD, error.title)
         else:

@@ -4,10 +4,12 @@
 class EngineError(Exception):
     """A fault to show as it is: `title` (what happened and where) and `advice` (what to do).
 
-    `detail` is for the log alone. `exit_code` is what the command line ends with.
+    `detail` is for the log alone. `exit_code` is what the command line ends with. `remedy`: the setting that would
+    do away with it, as "field=value", "" when there is none.
     """
 
     exit_code = 1
+    remedy = ""
 
     def __init__(self, title: str, advice: str = "", detail: str = "") -> None:
         super().__init__(title)

@@ -61,12 +61,13 @@ class Remark(Event):
 
 @dataclass(frozen=True)
 class Failed(Event):
-    """The task ended by an error; `detail` holds the technical words for the report."""
+    """The task ended by an error; `detail` holds the technical words for the report, `remedy` a setting that helps."""
 
     title: str
     advice: str
     detail: str = ""
     input_error: bool = False
+    remedy: str = ""
 
 
 @dataclass(frozen=True)
@@ -344,11 +345,12 @@ class Inspected(Event):
 
 @dataclass(frozen=True)
 class RowsShown(Event):
-    """The rows that a `Show` command asked for; `total` is how many its search leaves."""
+    """The rows that a `Show` command asked for; `total` is how many its `search` leaves."""
 
     start: int
     rows: tuple[RowView, ...]
     total: int = 0
+    search: str = ""
 
 
 # Download ---------------------------------------------------------------------------------------------

@@ -134,6 +134,10 @@ def _tokenise(inspection: Inspection, clerk: "_Clerk", desk: Desk) -> None:
     clerk.stop_when_cancelled()
 
 
+class _SupersededError(Exception):
+    """Nobody waits for a search any more."""
+
+
 class _Clerk:
     """Takes in commands and shows the rows they ask for."""
 
@@ -151,9 +155,24 @@ class _Clerk:
             return
         now = [show for show in self._waiting if all_of_it or not show.with_tokens]
         self._waiting = [show for show in self._waiting if show not in now]
-        for show in now:
-            rows, total = self.inspection.show(show.start, show.count, show.with_tokens, show.search)
-            self._desk.tell(RowsShown(show.start, rows, total))
+        for at, show in enumerate(now):
+            self._answer(self.inspection, show, now[at + 1 :])
+
+    def _answer(self, inspection: Inspection, show: Show, later: Sequence[Show]) -> None:
+        """Show rows, unless another text is searched by now: then nobody waits for those of this one."""
+        known = len(self._waiting)
+
+        def heard(_: int) -> None:
+            self._listen(self._desk.heard())
+            newer = (*later, *self._waiting[known:])
+            if self.is_cancelled or any(other.search != show.search for other in newer):
+                raise _SupersededError
+
+        try:
+            rows, total = inspection.show(show.start, show.count, show.with_tokens, show.search, heard)
+        except _SupersededError:
+            return
+        self._desk.tell(RowsShown(show.start, rows, total, show.search))
 
     def stop_when_cancelled(self) -> None:
         """Raise StoppedError once the task was cancelled."""

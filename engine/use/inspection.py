@@ -39,6 +39,7 @@ class Inspection:
         self.tally = Tally(())
         self.remarks: list[str] = []
         self.refusal = self._narrowed = ""
+        self._searched: tuple[str, Sequence[int]] = ("", ())
         _, held = split(self.found.rows, job.rows.validation, job.train.seed)
         self._held = set(held.numbers)
         self._reasons = {number: why for why, numbers in self.found.skipped.items() for number in numbers}
@@ -102,12 +103,22 @@ class Inspection:
         )
 
     def show(
-        self, start: int, count: int, with_tokens: bool = False, search: str = ""
+        self,
+        start: int,
+        count: int,
+        with_tokens: bool = False,
+        search: str = "",
+        heard: Heard | None = None,
     ) -> tuple[tuple[RowView, ...], int]:
-        """Rows from index `start` of those that hold `search`, unusable ones included, and how many there are."""
+        """Rows from index `start` of those that hold `search`, unusable ones included, and how many there are.
+
+        `heard` is told how many rows were searched, and may end the search by raising.
+        """
         numbers: Sequence[int] = range(1, self.found.total + 1)
         if search:
-            numbers = self.found.holding(search)
+            if search != self._searched[0]:
+                self._searched = (search, self.found.holding(search, heard))
+            numbers = self._searched[1]
         chosen = numbers[max(0, start) : max(0, start) + min(count, MOST_ROWS)]
         return tuple(self._view(number, with_tokens) for number in chosen), len(numbers)
 

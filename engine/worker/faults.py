@@ -31,6 +31,7 @@ def failed_by(error: BaseException) -> Failed:
         advice=redact(advice),
         detail=redact(own + trace),
         input_error=isinstance(error, InputError),
+        remedy=error.remedy if isinstance(error, EngineError) else "",
     )
 
 

@@ -3,7 +3,7 @@
 import dataclasses
 from pathlib import Path
 
-from PySide6.QtWidgets import QHBoxLayout, QMenu, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
 from engine.job.events import Inspected, RowView
 from engine.job.sections import DataSource
@@ -34,6 +34,11 @@ HELP = QT_TRANSLATE_NOOP(
     "exactly what it gets, token by token.",
 )
 ADDED = "added"
+
+
+# Row, column, rows and columns of the cards for rows, tokens, lengths and remarks.
+BESIDE = ((0, 0, 1, 1), (1, 0, 1, 1), (0, 1, 1, 1), (1, 1, 1, 1))
+WIDE = ((0, 0, 1, 2), (1, 0, 1, 2), (2, 0, 1, 1), (2, 1, 1, 1))
 
 
 class DataPage(Page):
@@ -148,19 +153,29 @@ class DataPage(Page):
         layout.setSpacing(14)
         layout.addWidget(self.sources)
         layout.addWidget(self.shape)
-        columns = QHBoxLayout()
-        columns.setSpacing(14)
-        left, right = QVBoxLayout(), QVBoxLayout()
-        for column in (left, right):
-            column.setSpacing(12)
-        left.addWidget(self.rows, 53)
-        left.addWidget(self.tokens, 47)
-        right.addWidget(self.lengths, 53)
-        right.addWidget(self.remarks, 47)
-        columns.addLayout(left, 63)
-        columns.addLayout(right, 37)
-        layout.addLayout(columns, 1)
+        self._grid = QGridLayout()
+        self._grid.setHorizontalSpacing(14)
+        self._grid.setVerticalSpacing(12)
+        self._is_wide: bool | None = None
+        self._arrange(False)
+        layout.addLayout(self._grid, 1)
         return FitScroll(view)
+
+    def _arrange(self, is_wide: bool) -> None:
+        """Rows stand beside their lengths; those of pairs take the whole width, as their two sides need it."""
+        if is_wide == self._is_wide:
+            return
+        self._is_wide = is_wide
+        cards = (self.rows, self.tokens, self.lengths, self.remarks)
+        places = WIDE if is_wide else BESIDE
+        for card, place in zip(cards, places, strict=True):
+            self._grid.removeWidget(card)
+            self._grid.addWidget(card, *place)
+        for row, share in enumerate((30, 42, 28) if is_wide else (53, 47, 0)):
+            self._grid.setRowStretch(row, share)
+        for column, share in enumerate((50, 50) if is_wide else (63, 37)):
+            self._grid.setColumnStretch(column, share)
+        self.lengths.set_flat(is_wide)
 
     def _connect(self) -> None:
         self.inspection.changed.connect(self._refresh)
@@ -245,6 +260,7 @@ class DataPage(Page):
         self.shape.fill(found, job.method_card, self.inspection.phase, self.inspection.failure is not None)
         self.tokens.fill(job)
         if found is not None:
+            self._arrange(found.rows_kind == "preference")
             self.rows.show_columns(found)
             self.lengths.fill(found)
             self.remarks.fill(found)
@@ -283,12 +299,9 @@ class DataPage(Page):
         missing = missing_dataset(self.state.draft.job.data)
         if missing is not None:
             actions = [(self.tr("Download it…"), lambda: self._ask_hub(True, missing.path))]
-        if self.state.draft.job.rows.malformed == "stop":
-            actions.insert(0, (self.tr("Skip malformed lines"), self._skip_malformed))
+        if self.inspection.can_skip:
+            actions.insert(0, (self.tr("Skip malformed lines"), self.inspection.skip_malformed))
         self.notices.show_notice("failure", Notice("error", *failure, actions))
-
-    def _skip_malformed(self) -> None:
-        self.state.draft.set_value("rows.malformed", "skip")
 
     def _show_row(self, row: object) -> None:
         assert isinstance(row, RowView)

@@ -1,6 +1,6 @@
 """How long the rows are, where they are cut, and how many are kept back for checking."""
 
-from PySide6.QtWidgets import QHBoxLayout, QWidget
+from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from engine.job.events import Inspected
 from engine.job.job import with_value
@@ -27,7 +27,21 @@ class LengthsCard(Card):
         self.histogram = Histogram(self.tr("Token lengths of the rows"))
         self.histogram.cut_moved.connect(self._preview)
         self.histogram.cut_chosen.connect(self._choose_cut)
-        self.body.addWidget(self.histogram, 1)
+        self._flow = QBoxLayout(QBoxLayout.Direction.TopToBottom)
+        self._flow.setSpacing(10)
+        self._flow.addWidget(self.histogram, 1)
+        self._flow.addLayout(self._controls())
+        self.body.addLayout(self._flow, 1)
+
+    def set_flat(self, is_flat: bool) -> None:
+        """Put the controls beside the histogram instead of below it."""
+        way = QBoxLayout.Direction
+        self._flow.setDirection(way.LeftToRight if is_flat else way.TopToBottom)
+        self._flow.setSpacing(20 if is_flat else 10)
+
+    def _controls(self) -> QVBoxLayout:
+        found = QVBoxLayout()
+        found.setSpacing(10)
         row = QHBoxLayout()
         self.cut_box = NumberBox(1024, SMALLEST_CUT, 1_000_000, whole=True, name=self.tr("Longest row"))
         self.cut_box.setFixedWidth(74)
@@ -36,20 +50,21 @@ class LengthsCard(Card):
         label.set_buddy(self.cut_box)
         row.addWidget(label, 1)
         row.addWidget(self.cut_box)
-        self.body.addLayout(row)
+        found.addLayout(row)
         self.cut_words = Label("", "small", wrap=True)
-        self.body.addWidget(self.cut_words)
-        self.body.addWidget(Line())
+        found.addWidget(self.cut_words)
+        found.addWidget(Line())
         row = QHBoxLayout()
         row.addWidget(TermLabel(self.tr("Kept back for checking"), self.tr("validation")), 1)
         self.kept_words = Label("", "strong")
         row.addWidget(self.kept_words)
-        self.body.addLayout(row)
+        found.addLayout(row)
         self.slider = ValueSlider(
             0, 50, 10, self.tr("Kept back for checking"), whole=True, box=False, show=lambda _: ""
         )
         self.slider.changed.connect(self._choose_share)
-        self.body.addWidget(self.slider)
+        found.addWidget(self.slider)
+        return found
 
     def fill(self, found: Inspected) -> None:
         """Follow the inspection."""

@@ -72,7 +72,9 @@ class RowsCard(Card):
         """Rows came, or there are other ones."""
         self.table.set_count(self._inspection.total)
         total = count_words(self._inspection.total)
-        if self._inspection.search:
+        if self._inspection.is_searching:
+            self.words.setText(self.tr("Searching…"))
+        elif self._inspection.search:
             self.words.setText(self.tr("{total} rows hold this text.").format(total=total))
         else:
             self.words.setText(self.tr("{total} rows. Scroll to see the whole file.").format(total=total))

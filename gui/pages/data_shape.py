@@ -3,7 +3,7 @@
 from functools import partial
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QHBoxLayout, QMenu, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QSizePolicy, QVBoxLayout, QWidget
 
 from engine.job.cards import MethodCard
 from engine.job.events import Inspected
@@ -32,6 +32,7 @@ class ShapeCard(Card):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(padding=14, parent=parent)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         self._fitting = ""
         row = QHBoxLayout()
         row.setSpacing(14)

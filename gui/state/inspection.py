@@ -7,6 +7,7 @@ from typing import cast
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from engine.data.dataset import mismatch
+from engine.data.reading import SKIPPING
 from engine.data.rows import RowKind
 from engine.job.commands import Show
 from engine.job.events import Event, Failed, Inspected, Lost, Phase, Progress, RowsShown, RowView
@@ -25,11 +26,15 @@ MOST_PAGES = 50
 
 
 class InspectionState(QObject):
-    """`changed` for everything but rows; `rows_arrived` when rows that were missing came; `row_shown(RowView)`."""
+    """`changed` for everything but rows; `rows_arrived` when rows that were missing came; `row_shown(RowView)`.
+
+    `settled` when all is known of the data, or that it cannot be used.
+    """
 
     changed = Signal()
     rows_arrived = Signal()
     row_shown = Signal(object)
+    settled = Signal()
 
     def __init__(self, engine: EngineThread, draft: Draft, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -68,6 +73,16 @@ class InspectionState(QObject):
             return wrong.title, wrong.advice
         return (found.refusal if found is not None else ""), ""
 
+    @property
+    def can_skip(self) -> bool:
+        """Whether the data could be read if its malformed lines were passed over."""
+        return self._remedy == SKIPPING
+
+    def skip_malformed(self) -> None:
+        """Have the draft pass them over, and so read the data again."""
+        dotted, _, value = SKIPPING.partition("=")
+        self._draft.set_value(dotted, value)
+
     def retry(self) -> None:
         """Read the data again."""
         self._inspected_job = None
@@ -93,6 +108,7 @@ class InspectionState(QObject):
     def set_search(self, text: str) -> None:
         """Show only the rows that hold this text."""
         self.search = text.strip()
+        self.is_searching = bool(self.search) and self._task.folder is not None
         self._pages.clear()
         self._asked.clear()
         self.total = 0 if self.search else (self.inspected.rows if self.inspected else 0)
@@ -108,10 +124,12 @@ class InspectionState(QObject):
     def _clear(self) -> None:
         self.inspected: Inspected | None = None
         self.failure: tuple[str, str] | None = None
+        self._remedy = ""
         self.phase = ""
         self.progress: Progress | None = None
         self.total = 0
         self.search = ""
+        self.is_searching = False
         self.selected = 0
         self._pages: dict[int, tuple[RowView, ...]] = {}
         self._asked: set[int] = set()
@@ -148,6 +166,7 @@ class InspectionState(QObject):
         self.failure = (title, advice)
         self.phase = ""
         self.changed.emit()
+        self.settled.emit()
 
     def _take(self, event: Event) -> None:
         match event:
@@ -158,17 +177,24 @@ class InspectionState(QObject):
                 if event.is_complete:
                     self.phase, self.progress = "", None
                     self.stats = stats_of(event)
+                    self.settled.emit()
                 if is_first:
                     self.select(0)
                     self.rows_arrived.emit()
-            case RowsShown(start=start, rows=rows, total=total):
-                self._take_rows(start, rows, total)
+            case RowsShown(start=start, rows=rows, total=total, search=search):
+                if search == self.search:  # else they were asked for before another text was searched
+                    self.is_searching = False
+                    self._take_rows(start, rows, total)
                 return
             case Phase(title=title):
                 self.phase = title
             case Progress():
                 self.progress = event
-            case Failed(title=title, advice=advice) | Lost(title=title, advice=advice):
+            case Failed(title=title, advice=advice, remedy=remedy):
+                self._remedy = remedy
+                self._fail(title, advice)
+                return
+            case Lost(title=title, advice=advice):
                 self._fail(title, advice)
                 return
             case _:

@@ -9,7 +9,8 @@ from gui.state.sources import is_present
 def step_marks(state: AppState) -> dict[str, str]:
     """The mark of every step for the present draft and run."""
     job = state.draft.job
-    data = "" if not job.data else "done" if all(map(is_present, job.data)) else "attention"
+    is_usable = all(map(is_present, job.data)) and not state.inspection.refusal_of(job)[0]
+    data = "" if not job.data else "done" if is_usable else "attention"
     model = "done" if _is_usable(job.model.source, job.model.revision) else "attention"
     run = state.run
     train = ""

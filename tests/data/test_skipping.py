@@ -3,6 +3,7 @@ import json
 import pytest
 
 from engine.data.dataset import DUPLICATE, open_rows
+from engine.data.reading import SKIPPING
 from engine.data.skipped import SKIPPED_FILE, write_skipped
 from engine.job.errors import DataError
 from engine.job.sections import DataSource, RowsSection
@@ -117,3 +118,19 @@ def test_equal_rows_of_two_files_are_found(tmp_path):
     sources = [DataSource(path=str(first)), DataSource(path=str(second), weight=2.0)]
     found = open_rows(sources, section=RowsSection(duplicates="drop"))
     assert [row.number for row in found.rows] == [1, 2, 3, 3]
+
+
+@pytest.mark.parametrize(
+    "content",
+    ['{"prompt": "a", "answer": "b"}\n{"prompt": \n', '{"prompt": "a", "answer": "b"}\n{"prompt": 1}\n'],
+)
+def test_an_error_that_skipping_mends_says_so(tmp_path, content):
+    path = tmp_path / "a.jsonl"
+    path.write_text(content)
+    with pytest.raises(DataError) as caught:
+        open_rows([DataSource(path=str(path))])
+    assert caught.value.remedy == SKIPPING
+    assert len(open_rows([DataSource(path=str(path))], section=RowsSection(malformed="skip")).rows) == 1
+    with pytest.raises(DataError) as caught:
+        open_rows([DataSource(path=str(tmp_path / "b.jsonl"))])
+    assert caught.value.remedy == ""

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from engine.data.dataset import RowSet
 from engine.job.adapters import ADAPTERS
 from engine.job.channel import Desk, append, events_of
 from engine.job.commands import Cancel, Show
@@ -17,6 +18,7 @@ from engine.job.methods import METHODS
 from engine.job.sections import DataSource, ModelSection, RowsSection
 from engine.job.tasks import InspectTask
 from engine.use.inspect import inspect, inspect_once
+from engine.use.inspection import Inspection
 from engine.use.token_view import _added, token_texts
 from tests.models.tiny_models import tiny_tokenizer
 
@@ -222,6 +224,39 @@ def test_the_task_tells_the_file_first_then_the_tokens_and_answers_questions(rep
     assert [row.number for row in searched.rows] == [2, *range(11, 21)]
     assert (searched.total, plain.total) == (11, 20)
     assert [row.number for row in last.rows] == [20]
+
+
+def test_a_search_that_nobody_waits_for_any_more_is_given_up(replies, tiny_model, tmp_path, monkeypatch):
+    searched = []
+    original = RowSet.holding
+
+    def holding(self, text, heard=None):
+        searched.append(text)
+        if text == "you":  # while it is searched, another text is typed
+            append(tmp_path, Show(start=0, count=50, search="you 1"))
+        found = original(self, text, heard)
+        searched.append(f"{text}: {len(found)}")
+        return found
+
+    monkeypatch.setattr(RowSet, "holding", holding)
+    append(tmp_path, Show(start=0, count=50, search="you"))
+    inspect(InspectTask(draft(replies, tiny_model)), Desk(tmp_path), idle_seconds=0.0)
+    assert searched == ["you", "you 1", "you 1: 11"]
+    shown = [event for event in events_of(tmp_path) if isinstance(event, RowsShown)]
+    assert [(event.search, event.total) for event in shown] == [("you 1", 11)]
+
+
+def test_further_pages_of_a_search_are_not_searched_for_again(replies, tiny_model, monkeypatch):
+    searched = []
+    original = RowSet.holding
+    monkeypatch.setattr(
+        RowSet, "holding", lambda self, text, heard=None: searched.append(text) or original(self, text, heard)
+    )
+    inspection = Inspection(draft(replies, tiny_model))
+    pages = [inspection.show(start, 5, search="you 1") for start in (0, 5, 10)]
+    assert [row.number for rows, _ in pages for row in rows] == [2, *range(11, 21)]
+    inspection.show(0, 5, search="you 2")
+    assert searched == ["you 1", "you 2"]
 
 
 def test_the_first_rows_of_a_large_file_are_shown_before_all_is_read(tmp_path, tiny_model, monkeypatch):

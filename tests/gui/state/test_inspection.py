@@ -121,7 +121,12 @@ def test_a_search_begins_at_its_first_page(inspection, engine):
     inspection.set_search("  row 7 ")
     assert inspection.row(0) is None
     assert asked(engine)[-1] == (0, "row 7")
-    engine.tell(engine.started[-1], RowsShown(0, rows(7, 3), 3))
+    assert inspection.is_searching
+    engine.tell(engine.started[-1], RowsShown(0, rows(0), ROWS))  # asked for before
+    assert inspection.row(0) is None
+    assert inspection.is_searching
+    engine.tell(engine.started[-1], RowsShown(0, rows(7, 3), 3, "row 7"))
+    assert not inspection.is_searching
     assert inspection.total == 3
     assert inspection.row(1).number == 9
     inspection.set_search("")
@@ -164,3 +169,29 @@ def test_a_role_moves_from_one_column_to_another():
     source = with_column(DataSource(path="x"), "b", "prompt", {"prompt": "a", "answer": "b"})
     assert source.columns == {"prompt": "b"}
     assert with_column(source, "b", "", {}).columns == {}
+
+
+def test_skipping_is_offered_for_what_it_mends_and_for_nothing_else(inspection, engine):
+    engine.tell(engine.started[-1], Failed("a.jsonl does not exist.", "Choose another file."))
+    assert not inspection.can_skip
+    inspection.retry()
+    until(lambda: len(engine.started) == 2, 3, "the reading to begin again")
+    engine.tell(
+        engine.started[-1], Failed("Line 2 of 'a.jsonl' is not valid.", "", remedy="rows.malformed=skip")
+    )
+    assert inspection.can_skip
+    inspection.skip_malformed()
+    assert inspection.draft.job.rows.malformed == "skip"
+    until(lambda: len(engine.started) == 3, 3, "the reading to begin again")
+    assert not inspection.can_skip
+
+
+def test_it_is_told_when_all_is_known_and_when_nothing_can_be(inspection, engine):
+    told = []
+    inspection.settled.connect(lambda: told.append(inspection.failure))
+    engine.tell(engine.started[-1], inspected(is_complete=False))
+    assert told == []
+    engine.tell(engine.started[-1], inspected())
+    assert told == [None]
+    engine.tell(engine.started[-1], Failed("It is gone.", "Look for it."))
+    assert told == [None, ("It is gone.", "Look for it.")]
