@@ -77,14 +77,20 @@ class Desk:
         self.folder = folder
         self._since = since
         self._commands = Tail(folder / COMMANDS_FILE, Command)
+        self._back: list[Command] = []
 
     def tell(self, event: Event) -> None:
         """Append an event."""
         append(self.folder, event)
 
     def heard(self) -> list[Command]:
-        """The commands that came since the last look."""
-        return [command for command in self._commands.read() if command.time >= self._since]
+        """The commands that came since the last look, and first those that were put back."""
+        back, self._back = self._back, []
+        return back + [command for command in self._commands.read() if command.time >= self._since]
+
+    def put_back(self, commands: list[Command]) -> None:
+        """Leave commands that were heard for whoever listens next."""
+        self._back += commands
 
 
 def events_of(folder: Path) -> list[Event]:

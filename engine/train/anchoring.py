@@ -21,6 +21,7 @@ from engine.train.forward import Policy
 from engine.train.known import recall, remember
 from engine.train.memory import RowsAtATime
 from engine.train.reference import Reference, Renewal
+from engine.train.stopping import stop_if_asked
 
 
 def open_reference(
@@ -72,13 +73,14 @@ def look_at_reference(
 ) -> None:
     """Have the reference know all these rows, given in groups as updates will have them, or from an earlier run.
 
-    What had to be computed is kept for later runs with the same reference.
+    What had to be computed is kept for later runs with the same reference. Raises StoppedError when a stop was heard.
     """
     recall(reference.mark, chain.from_iterable(groups), reference.known)
     missing = [group for group in groups if any(_is_unknown(reference, row) for row in group)]
     if not missing:
         return
     for done, group in enumerate(missing):
+        stop_if_asked(desk)
         desk.tell(Progress("Looking at the reference", done, len(missing), "updates"))
 
         def look(size: int, group: Sequence[Example] = group) -> None:

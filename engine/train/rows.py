@@ -19,6 +19,7 @@ from engine.models.tally import Tally
 from engine.models.template import end_tokens, open_template
 from engine.train.examples import Examples
 from engine.train.mismatch import with_mismatched
+from engine.train.stopping import stop_if_asked
 
 _TELL_EVERY = 0.5  # seconds
 
@@ -48,7 +49,7 @@ def prepare_rows(job: Job, tokenizer: Any, desk: Desk) -> PreparedRows:  # Any: 
     """Read and tokenise the job's data; tells how far it is, and what a person should know of the rows.
 
     Rows that are left out are listed in the run's `skipped.jsonl`. Raises DataError when no row has anything to
-    learn from, with the most frequent reason and row numbers.
+    learn from, with the most frequent reason and row numbers; StoppedError when a stop was heard.
     """
     require_data(job)
     template = open_template(tokenizer, job.rows.template)
@@ -77,13 +78,14 @@ def prepare_rows(job: Job, tokenizer: Any, desk: Desk) -> PreparedRows:  # Any: 
 
 
 def _teller(desk: Desk, total: int | None = None) -> Callable[[int], None]:
-    """Tells, now and then, how many rows are done."""
+    """Tells, now and then, how many rows are done, and hears a stop."""
     told = time.monotonic()
 
     def tell(done: int) -> None:
         nonlocal told
         if time.monotonic() - told > _TELL_EVERY:
             told = time.monotonic()
+            stop_if_asked(desk)
             desk.tell(Progress("Reading the rows", done, total, "rows"))
 
     return tell
