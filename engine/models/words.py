@@ -28,11 +28,11 @@ _OTHER = rf"[^{_W}A-Za-z0-9]"
 # A word: white space, then signs, then letters or digits of ASCII. It goes on where an apostrophe follows ("it's"),
 # or what is neither ASCII nor white space.
 _MORE = rf"[^{_W}A-Za-z0-9!-&(-/:-@\[-`{{-~]"
-_BODY = rf"[{_W}]*(?:{_OTHER}*[A-Za-z0-9]+(?={_MORE}))*(?:{_OTHER}*[A-Za-z0-9]+|{_OTHER}+"
-# Many tokenizers join signs with the line breaks behind them, some with a slash behind those. What is no sign of
-# ASCII may be a letter, whose line breaks belong to the white space that follows.
-_BREAKS = rf"(?:(?<={_SIGN})[\r\n]+(?:(?=/)[^{_W}]+)?|(?<!{_SIGN})(?=[\r\n])[{_W}]+[^{_W}]*)*"
-_WORDS = {"alone": re.compile(rf"{_BODY})|[{_W}]+"), "with signs": re.compile(rf"{_BODY}{_BREAKS})|[{_W}]+")}
+_BODY = rf"[{_W}]*(?:{_OTHER}*[A-Za-z0-9]+(?:(?={_MORE}){_OTHER}+[A-Za-z0-9]*)*|{_OTHER}+)"
+# Many tokenizers join signs with the line breaks behind them, some with a slash behind those. What is not ASCII may
+# be a letter, whose line breaks belong to the white space that follows.
+_BREAKS = rf"(?:(?<={_SIGN})[\r\n]+(?:(?=/)[^{_W}]+)?|(?<![!-~])(?=[\r\n])[{_W}]+[^{_W}]*)*"
+_WORDS = {"alone": re.compile(rf"{_BODY}|[{_W}]+"), "with signs": re.compile(rf"{_BODY}{_BREAKS}|[{_W}]+")}
 
 # Every alternative ends where a letter, digit or sign meets white space (but line breaks after signs, "with signs"),
 # and where a letter or digit of ASCII meets a sign other than the apostrophe; none looks at what stands before it.
