@@ -59,17 +59,16 @@ class Encoder:
 
         All drafts come first, so that the tokenizer gets them in one batch.
         """
-        with _collecting_later():
-            drafts = [self._drafts_or_reason(row) for row in rows]
-            flat = [draft for found in drafts if not isinstance(found, str) for draft in found]
-            sequences = iter(self._tokenised(flat))
-            results: list[Result] = []
-            for row, found in zip(rows, drafts, strict=True):
-                if isinstance(found, str):
-                    results.append(Refused(row.number, found))
-                else:
-                    results.extend(self._finished(row, [next(sequences) for _ in found]))
-            return results
+        drafts = [self._drafts_or_reason(row) for row in rows]
+        flat = [draft for found in drafts if not isinstance(found, str) for draft in found]
+        sequences = iter(self._tokenised(flat))
+        results: list[Result] = []
+        for row, found in zip(rows, drafts, strict=True):
+            if isinstance(found, str):
+                results.append(Refused(row.number, found))
+            else:
+                results.extend(self._finished(row, [next(sequences) for _ in found]))
+        return results
 
     def _drafts_or_reason(self, row: Row) -> list[_Draft] | str:
         try:
@@ -234,7 +233,7 @@ def _learned(tokens: Tokens, draft: _Draft) -> list[bool]:
 
 
 @contextmanager
-def _collecting_later() -> Iterator[None]:
+def collecting_later() -> Iterator[None]:
     """Without Python's search for cycles: a batch makes none, and looking at all that torch holds takes a fifth longer."""
     was_on = gc.isenabled()
     gc.disable()

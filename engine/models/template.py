@@ -8,7 +8,7 @@ from typing import Any
 from engine.data.rows import Row
 from engine.job.errors import DataError, ModelError
 from engine.models.encoded import Encoded, EncodedPair, Refused, Result
-from engine.models.encoder import Encoder, adds_bos
+from engine.models.encoder import Encoder, adds_bos, collecting_later
 from engine.models.named_templates import TEMPLATES, fitting, lacking
 from engine.models.rendering import Writer
 
@@ -102,5 +102,9 @@ def encode_rows(
     """
     encoder = Encoder(tokenizer, template.writer, train_on, max_tokens, too_long)
     waiting = iter(rows)
-    while batch := list(islice(waiting, _BATCH)):
-        yield from encoder.encode(batch)
+    while True:
+        with collecting_later():
+            found = encoder.encode(list(islice(waiting, _BATCH)))
+        if not found:
+            return
+        yield from found

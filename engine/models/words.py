@@ -32,7 +32,11 @@ _BODY = rf"[{_W}]*(?:{_OTHER}*[A-Za-z0-9]+(?:(?={_MORE}){_OTHER}+[A-Za-z0-9]*)*|
 # Many tokenizers join signs with the line breaks behind them, some with a slash behind those. What is not ASCII may
 # be a letter, whose line breaks belong to the white space that follows.
 _BREAKS = rf"(?:(?<={_SIGN})[\r\n]+(?:(?=/)[^{_W}]+)?|(?<![!-~])(?=[\r\n])[{_W}]+[^{_W}]*)*"
-_WORDS = {"alone": re.compile(rf"{_BODY}|[{_W}]+"), "with signs": re.compile(rf"{_BODY}{_BREAKS}|[{_W}]+")}
+_USUAL = rf" ?[A-Za-z0-9]++(?!{_MORE})"  # what the rest finds, too, but sooner
+_WORDS = {
+    "alone": re.compile(rf"{_USUAL}|{_BODY}|[{_W}]+"),
+    "with signs": re.compile(rf"{_USUAL}|{_BODY}{_BREAKS}|[{_W}]+"),
+}
 
 # Every alternative ends where a letter, digit or sign meets white space (but line breaks after signs, "with signs"),
 # and where a letter or digit of ASCII meets a sign other than the apostrophe; none looks at what stands before it.
@@ -91,13 +95,26 @@ class Words:
 
     def _encoded(self, texts: list[str]) -> list[Tokens]:
         """The tokens of texts that are not too many; what stands between added tokens is put together once."""
+        if len(self._ids) > _REMEMBERED:
+            self._ids = dict(self._added_ids)
         parts = [self._parts(text) for text in texts]
-        words = {part: self.words(part) for part in set(chain.from_iterable(parts))}
-        passing = self._ask(set[str]().union(*words.values()))
-        ids = {part: list(chain.from_iterable(map(self._ids.__getitem__, words[part]))) for part in words}
+        ids, waiting = dict[str, list[int]](), dict[str, list[str]]()
+        for part in chain.from_iterable(parts):
+            if part not in ids and part not in waiting:
+                words = self.words(part)
+                try:
+                    ids[part] = self._together(words)
+                except KeyError:  # a new word
+                    waiting[part] = words
+        passing = self._ask(set[str]().union(*waiting.values()))
+        ids.update((part, self._together(words)) for part, words in waiting.items())
         for word in passing:
             del self._ids[word]
         return [WordTokens(self, found, [ids[part] for part in found]) for found in parts]
+
+    def _together(self, words: list[str]) -> list[int]:
+        """The ids of words one after another; raises KeyError for one that is not known."""
+        return list(chain.from_iterable(map(self._ids.__getitem__, words)))
 
     def _parts(self, text: str) -> list[str]:
         """Added tokens and what stands between them."""
@@ -109,8 +126,6 @@ class Words:
 
     def _ask(self, words: set[str]) -> list[str]:
         """Learn the ids of words; those that are too long to be remembered come back."""
-        if len(self._ids) > _REMEMBERED:
-            self._ids = dict(self._added_ids)
         asked = [word for word in words if word not in self._ids]
         stretches = list(_groups(asked, _ASKED))
         joined = [(self._separator or "").join(stretch) for stretch in stretches]
