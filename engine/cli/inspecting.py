@@ -131,7 +131,7 @@ def _report(inspected: Inspected, rows: Sequence[RowView], output: Output) -> No
     if any(inspected.labels):
         facts.append(("Labels", "{} bad, {} good".format(*inspected.labels)))
     facts += [
-        ("Skipped", f"{count} rows: {why} ({row_words(inspected.skipped_rows[why])})")
+        ("Skipped", f"{count} rows: {why} ({row_words(inspected.skipped_rows[why], count)})")
         for why, count in inspected.skipped.items()
     ]
     if inspected.refusal:

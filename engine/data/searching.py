@@ -36,18 +36,19 @@ def _candidates(entries: Sequence[Located], text: str) -> Iterator[tuple[int, Lo
 
 
 def _holds(values: Iterable[object], wanted: str) -> bool:
-    return any(_value_holds(value, wanted) for value in values)
-
-
-def _value_holds(value: object, wanted: str) -> bool:
-    match value:
-        case None:
-            return False
-        case str():
-            return wanted in value.casefold()
-        case Mapping():
-            return _holds(value.values(), wanted)
-        case list():
-            return _holds(value, wanted)
-        case _:
-            return wanted in json.dumps(value, default=str).casefold()
+    waiting = list(values)  # no recursion: values may be nested as deep as a file likes
+    while waiting:
+        match waiting.pop():
+            case None:
+                continue
+            case str() as text:
+                if wanted in text.casefold():
+                    return True
+            case Mapping() as inner:
+                waiting.extend(inner.values())
+            case list() as inner:
+                waiting.extend(inner)
+            case value:
+                if wanted in json.dumps(value, default=str).casefold():
+                    return True
+    return False

@@ -27,7 +27,7 @@ class Tally:
         self.refused: dict[str, list[int]] = {}
         self.cut_rows: list[int] = []
         self.endless_rows: list[int] = []
-        self.cut = self.divided = self.trained = self.kept = self.controls = self.rows = 0
+        self.cut = self.endless = self.divided = self.trained = self.kept = self.controls = self.rows = 0
         if table is not None:
             self._add_up(table)
             self._find_rows(table)
@@ -61,6 +61,7 @@ class Tally:
         self.cut_rows = column("number").filter(is_cut).slice(0, _LISTED).to_pylist()
         is_whole = pc.and_(pc.equal(column("parts"), 1), teaches)
         endless = pc.and_(is_whole, pc.or_(self._is_endless(table, 0), self._is_endless(table, 1)))
+        self.endless = pc.sum(endless).as_py() or 0
         self.endless_rows = column("number").filter(endless).slice(0, _LISTED).to_pylist()
         useless = pc.invert(teaches)
         found = (column(name).filter(useless).to_pylist() for name in ("number", "reason"))
@@ -101,13 +102,13 @@ class Tally:
         """What a person should know before training, a sentence each. `pad`: the tokenizer's padding token."""
         share = self.trained / self.kept if self.kept else 1.0
         nothing = [*self.refused.get(NOTHING_LEARNED, ()), *self.refused.get(NO_TOKEN_LEARNED, ())]
-        endless = self.endless_rows
+        endless = row_words(self.endless_rows, self.endless)
         found = {
             "The template gives no end token: the model may not learn to stop.": not self.ends,
-            f"{_count(endless)} not end with an end token ({row_words(endless)}): the model may not learn to stop.": (
-                endless and self.ends
+            f"{_count(self.endless)} not end with an end token ({endless}): the model may not learn to stop.": (
+                self.endless and self.ends
             ),
-            f"{_count(nothing)} not hold anything to learn ({row_words(nothing)}).": nothing,
+            f"{_count(len(nothing))} not hold anything to learn ({row_words(nothing)}).": nothing,
             f"Less than 1 % of the tokens are learned ({share:.2%}).": share < 0.01,
             "The model pads with its end token; the end of every answer is learned all the same.": (
                 pad is not None and pad in self.ends
@@ -121,13 +122,17 @@ class Tally:
         self.refused.setdefault(reason, []).append(number)
 
 
-def row_words(numbers: Sequence[int]) -> str:
-    """The first of some row numbers and how many more there are: "rows 1, 2, 3 and 9 more"."""
+def row_words(numbers: Sequence[int], total: int | None = None) -> str:
+    """The first of some row numbers and how many more there are: "rows 1, 2, 3 and 9 more".
+
+    `total`: how many there are, where `numbers` are only the first of them.
+    """
     ordered = sorted(numbers)
-    more = len(ordered) - _NAMED
+    count = len(ordered) if total is None else total
+    more = count - min(_NAMED, len(ordered))
     named = ", ".join(map(str, ordered[:_NAMED]))
-    return f"row{'' if len(ordered) == 1 else 's'} {named}{f' and {more} more' if more > 0 else ''}"
+    return f"row{'' if count == 1 else 's'} {named}{f' and {more} more' if more > 0 else ''}"
 
 
-def _count(numbers: Sequence[int]) -> str:
-    return "1 row does" if len(numbers) == 1 else f"{len(numbers)} rows do"
+def _count(rows: int) -> str:
+    return "1 row does" if rows == 1 else f"{rows} rows do"

@@ -72,3 +72,10 @@ def test_a_search_tells_how_far_it_is_and_ends_when_it_is_told_to(tmp_path):
 
     with pytest.raises(StoppedError):
         rows.holding("word", stop)
+
+
+def test_values_of_any_depth_are_searched(tmp_path):
+    path, depth = tmp_path / "deep.jsonl", 900
+    path.write_text('{"text": "a", "more": ' + "[" * depth + '{"x": "needle", "n": 7}' + "]" * depth + "}\n")
+    rows = open_rows([DataSource(path=str(path))])
+    assert [list(rows.holding(text)) for text in ("Needle", "7", "absent")] == [[1], [1], []]

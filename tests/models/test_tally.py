@@ -119,6 +119,13 @@ def test_an_uncut_row_that_does_not_end_with_an_end_token_is_warned_of():
     assert any("1 row does not end with an end token (row 2)" in sentence for sentence in found.remarks())
 
 
+def test_of_very_many_rows_without_an_end_token_all_are_counted():
+    found = tally(*(row(number, end=5) for number in range(1, 1502)))
+    assert (found.endless, len(found.endless_rows)) == (1501, 1000)
+    words = "1501 rows do not end with an end token (rows 1, 2, 3, 4, 5 and 1496 more)"
+    assert any(words in sentence for sentence in found.remarks())
+
+
 def test_a_template_without_an_end_token_is_warned_of():
     assert any("gives no end token" in sentence for sentence in tally(row(1), ends=()).remarks())
 
@@ -132,3 +139,4 @@ def test_row_numbers_are_named_in_order_and_the_rest_counted():
     assert row_words([7]) == "row 7"
     assert row_words([3, 1]) == "rows 1, 3"
     assert row_words(range(1, 8)) == "rows 1, 2, 3, 4, 5 and 2 more"
+    assert row_words([2, 3], 9) == "rows 2, 3 and 7 more"
