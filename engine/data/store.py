@@ -28,7 +28,7 @@ CACHE_BYTES = 2_000_000_000
 _BATCH = 1024
 _BATCH_BYTES = 8_000_000  # long rows make smaller batches
 _BATCHES_KEPT = 4
-_LET_GO = 16  # batches
+_LET_GO = 4  # batches
 _FORMAT = 2
 _TABLE, _FACTS, _PART = "table.arrow", "facts.json", ".part"
 _LEFT_OVER = 3600.0  # seconds without a change, after which nobody writes at a part any more
@@ -304,6 +304,7 @@ class StoredRecords(Sequence[Located]):
     def _batch(self, at: int) -> tuple[list[int], Any]:  # Any: pyarrow is not typed
         if at not in self._kept:
             batch = self._stored.batch(at)
+            self._stored.let_go()  # it was unpacked: its place in the file is not needed any more
             self._kept[at] = batch.column(0).to_pylist(), batch.column(1)
             if len(self._kept) > _BATCHES_KEPT:
                 self._kept.popitem(last=False)
