@@ -58,8 +58,8 @@ def test_blocks_give_the_batches_of_all_together(size, monkeypatch):
     monkeypatch.setattr(module, "BLOCK", 4)
     found = list(blocks(lazy(LISTED), size))
     assert len(found) == 2
-    batches = [b.examples for block in found for b in micro_batches(block, size, group_lengths=True)]
-    assert batches == [b.examples for b in micro_batches(LISTED, size, group_lengths=True)]
+    batches = [b.examples for block in found for b in micro_batches(block, size, "grouped")]
+    assert batches == [b.examples for b in micro_batches(LISTED, size, "grouped")]
 
 
 def test_few_examples_are_one_block():

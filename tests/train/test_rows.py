@@ -10,6 +10,8 @@ from engine.job.channel import Desk
 from engine.job.errors import DataError
 from engine.job.events import Evaluated, Step
 from engine.job.job import job_from_values
+from engine.library.models import check_model
+from engine.library.room import fitted
 from engine.models import encoding
 from engine.models.encoder import Encoder
 from engine.models.load import load_tokenizer
@@ -119,10 +121,12 @@ def test_start_takes_the_tokens_that_the_view_of_the_data_made(tmp_path, tiny_mo
     job = drafted(tmp_path, tiny_model)
     looked, _ = inspect_once(job)
     monkeypatch.setattr(Encoder, "encode", lambda *_: pytest.fail("tokenised again"))
+    job, _ = fitted(job, check_model(tiny_model))  # as training does
     found = prepare_rows(job, load_tokenizer(tiny_model), Desk(tmp_path))
     assert found.train.tokens + found.validation.tokens == looked.tokens
     # What is held back and how often a row comes is decided after tokenising.
-    others = drafted(tmp_path, tiny_model, rows={"validation": 0.5}, train={"seed": 5})
+    rows = {"validation": 0.5, "max_tokens": job.rows.max_tokens}
+    others = drafted(tmp_path, tiny_model, rows=rows, train={"seed": 5})
     assert len(prepare_rows(others, load_tokenizer(tiny_model), Desk(tmp_path)).validation) == 5
 
 

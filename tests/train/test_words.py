@@ -137,10 +137,10 @@ def test_word_vectors_move_at_their_own_rate(adapter, tmp_path):
             (new.get_input_embeddings(), old.get_input_embeddings()),
             (new.get_output_embeddings(), old.get_output_embeddings()),
         ):
-            assert float((one.weight - other.weight).abs().max()) == pytest.approx(1e-3 * rate, rel=2e-2)
+            assert (one.weight - other.weight).abs().max().item() == pytest.approx(1e-3 * rate, rel=2e-2)
         if adapter == "full":
             inner = [model.model.layers[0].mlp.up_proj.weight for model in (new, old)]
-            assert float((inner[0] - inner[1]).abs().max()) == pytest.approx(1e-3, rel=2e-2)
+            assert (inner[0] - inner[1]).abs().max().item() == pytest.approx(1e-3, rel=2e-2)
 
 
 @pytest.mark.parametrize("words", [True, False])
