@@ -12,8 +12,8 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, QThread, Signal
 
-from engine.job.channel import EVENTS_FILE, Tail, append
-from engine.job.commands import Command
+from engine.job.channel import COMMANDS_FILE, EVENTS_FILE, Tail, append
+from engine.job.commands import Cancel, Command
 from engine.job.errors import EngineError
 from engine.job.events import Event, Failed, Finished, Started
 from engine.job.record import ENDED, read_record
@@ -103,6 +103,8 @@ class EngineThread(QThread):
         return True
 
     def _start(self, folder: Path) -> None:
+        if _is_cancelled(folder):
+            return
         self._watch(folder)
         watched = self._watched[folder]
         try:
@@ -111,6 +113,8 @@ class EngineThread(QThread):
             else:
                 self._end_spare()
                 watched.process = start_worker(folder, beside_window=True)
+            if _is_cancelled(folder):  # meanwhile: a worker passes over what came before it was asked for
+                append(folder, Cancel())
         except OSError as error:
             advice = "Restart Tunewright; if that does not help, install it again."
             self._tell_failed(watched, Failed("The engine could not be started.", advice, str(error)))
@@ -201,6 +205,11 @@ class EngineThread(QThread):
         for process in (*watched, *self._children):
             if process.poll() is None:
                 process.returncode = 0
+
+
+def _is_cancelled(folder: Path) -> bool:
+    """Whether a short task was called off already. A run is stopped, never cancelled."""
+    return any(isinstance(command, Cancel) for command in Tail(folder / COMMANDS_FILE, Command).read())
 
 
 def _step_of(checkpoints: list[Path]) -> int | None:

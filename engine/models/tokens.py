@@ -21,7 +21,8 @@ class Passage:
     literal: tuple[Span, ...] = ()
 
 
-_PROOFS = 64  # texts
+_PROOFS = 64  # texts that are tokenised both ways
+_PROVING = 20_000  # characters of such a text at most
 
 
 class TextTokens:
@@ -69,10 +70,11 @@ class TextTokens:
         return [_tokens(found) for found in self._whole.encode_batch(texts, add_special_tokens=False)]
 
     def _is_proven(self, texts: list[str], found: list[Tokens]) -> bool:
-        looked_at = texts[: self._proofs]
+        first = [(text, tokens) for text, tokens in zip(texts, found, strict=True) if len(text) <= _PROVING]
+        looked_at = first[: self._proofs]
         self._proofs -= len(looked_at)
-        whole = self._whole.encode_batch(looked_at, add_special_tokens=False)
-        return all(one.ids == other.ids for one, other in zip(whole, found, strict=False))
+        whole = self._whole.encode_batch([text for text, _ in looked_at], add_special_tokens=False)
+        return all(one.ids == tokens.ids for one, (_, tokens) in zip(whole, looked_at, strict=True))
 
     def _piecewise(self, passage: Passage) -> Tokens:
         """Control tokens outside of the literal spans as what they are, the text between them as text."""

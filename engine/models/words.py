@@ -18,6 +18,7 @@ from engine.models.placed import Span, Tokens, first_ending_after, first_startin
 
 _LONGEST = 32  # characters of a word that is remembered
 _REMEMBERED = 60_000  # words, some 15 MB
+_ENDLESS = 5_000  # characters of a word whose places take long to find
 _AT_ONCE = 50_000  # characters, few enough to stay in the processor's cache
 _ASKED = 4096  # characters
 
@@ -81,7 +82,7 @@ class Words:
         return None if word is None else cls(tokenizer, word)
 
     def encode(self, texts: Iterable[str]) -> list[Tokens]:
-        """The tokens of each text."""
+        """The tokens of each text. One with a word that has no end is the tokenizer's own matter, all of it."""
         return list(chain.from_iterable(map(self._encoded, _groups(texts))))
 
     def words(self, part: str) -> list[str]:
@@ -98,10 +99,13 @@ class Words:
         if len(self._ids) > _REMEMBERED:
             self._ids = dict(self._added_ids)
         parts = [self._parts(text) for text in texts]
-        ids, waiting = dict[str, list[int]](), dict[str, list[str]]()
+        ids, waiting, endless = dict[str, list[int]](), dict[str, list[str]](), set[str]()
         for part in chain.from_iterable(parts):
-            if part not in ids and part not in waiting:
+            if part not in ids and part not in waiting and part not in endless:
                 words = self.words(part)
+                if len(part) > _ENDLESS and max(map(len, words)) > _ENDLESS:
+                    endless.add(part)
+                    continue
                 try:
                     ids[part] = self._together(words)
                 except KeyError:  # a new word
@@ -110,7 +114,16 @@ class Words:
         ids.update((part, self._together(words)) for part, words in waiting.items())
         for word in passing:
             del self._ids[word]
-        return [WordTokens(self, found, [ids[part] for part in found]) for found in parts]
+        return [
+            self._whole(text)
+            if endless.intersection(found)
+            else WordTokens(self, found, [ids[part] for part in found])
+            for text, found in zip(texts, parts, strict=True)
+        ]
+
+    def _whole(self, text: str) -> Tokens:
+        found = self._tokenizer.encode(text, add_special_tokens=False)
+        return Tokens(list(found.ids), None, found)
 
     def _together(self, words: list[str]) -> list[int]:
         """The ids of words one after another; raises KeyError for one that is not known."""

@@ -12,7 +12,7 @@ from engine.models.encoded import Encoded, EncodedPair, Refused, Result
 from engine.models.encoding import Heard, encoded_table
 from engine.models.tally import NOTHING_LEARNED, Tally
 from engine.models.template import encode_rows, end_tokens, open_template
-from engine.use.token_view import token_view
+from engine.use.token_view import MOST_TOKENS, token_view
 
 
 class RowTokens:
@@ -51,6 +51,8 @@ class RowTokens:
         (whole,), (kept, *further) = self.encode([row], is_cut=False), self.encode([row])
         seen = kept if not isinstance(kept, Refused) else whole
         problem = f"Left out: {kept.reason}." if isinstance(kept, Refused) else _problem(kept)
+        if not isinstance(whole, Refused) and any(len(side.ids) > MOST_TOKENS for side in sides_of(whole)):
+            problem = f"{problem} Only its first {MOST_TOKENS:,} tokens are shown.".strip()
         match whole, seen:
             case Refused(reason=reason), _:
                 return replace(view, problem=reason)
@@ -82,9 +84,14 @@ def _contents(row: Row) -> list[list[str]]:
     return [[message.content for message in side] for side in sides]
 
 
+def sides_of(result: Encoded | EncodedPair) -> tuple[Encoded, ...]:
+    """The one sequence of a row, or both of a pair."""
+    return (result.chosen, result.rejected) if isinstance(result, EncodedPair) else (result,)
+
+
 def _problem(result: Encoded | EncodedPair) -> str:
     """What a person should know about one row's tokens, or ""."""
-    sides = (result.chosen, result.rejected) if isinstance(result, EncodedPair) else (result,)
+    sides = sides_of(result)
     if sides[0].parts > 1:
         return f"Too long: it is divided into {sides[0].parts} pieces."
     if not all(any(side.trained) for side in sides):

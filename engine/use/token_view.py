@@ -7,6 +7,8 @@ from typing import Any
 from engine.job.events import Token
 from engine.models.template import Encoded
 
+MOST_TOKENS = 20_000
+"""What an eye may scroll through; a row of a million tokens would keep the window busy for minutes."""
 _UNFINISHED = "\ufffd"  # what a decoder shows for a character whose last bytes are still to come
 
 
@@ -20,15 +22,17 @@ def token_view(
     """The tokens of a whole row; those missing from `kept` are "cut", those learned are called `learned`.
 
     `contents`: what the row itself says, message by message; all else was added by the template or tokenizer.
+    Of very many tokens the first `MOST_TOKENS` alone.
     """
     first, last = _missing(whole.ids, kept.ids)
+    ids = whole.ids[:MOST_TOKENS]
     markers = set(tokenizer.all_special_ids) | {
         number for number, token in tokenizer.added_tokens_decoder.items() if token.special
     }
-    texts = token_texts(tokenizer, whole.ids)
+    texts = token_texts(tokenizer, ids)
     added = _added(texts, contents)
     tokens = []
-    for at, (number, text) in enumerate(zip(whole.ids, texts, strict=True)):
+    for at, (number, text) in enumerate(zip(ids, texts, strict=True)):
         kind = "cut" if first <= at < last else learned if whole.trained[at] else "prompt"
         tokens.append(Token(number, text, kind, number in markers, added[at]))
     return tuple(tokens)

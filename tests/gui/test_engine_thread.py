@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from engine.job.channel import append
-from engine.job.commands import Stop
+from engine.job.channel import COMMANDS_FILE, Tail, append
+from engine.job.commands import Cancel, Command, Stop
 from engine.job.events import Failed, Finished, Lost, Remark, Started
 from engine.job.record import read_record
 from engine.library import launch
 from engine.library.runs import create_run
+from gui import engine_thread
 from gui.engine_thread import EngineThread
 from tests.gui.waiting import until
 from tests.gui.windows import ended_run, quick_job
@@ -143,3 +144,28 @@ def test_a_folder_that_is_gone_is_told_in_words(engine, tmp_path):
     folder = made("finish")
     engine.start_task(folder)
     until(lambda: told(engine, folder, Finished), 20, "the thread to work on")
+
+
+def test_a_task_that_was_called_off_before_its_start_gets_no_worker(engine):
+    folder, other = made("wait"), made("finish")
+    append(folder, Cancel())
+    engine.start_task(folder)
+    engine.start_task(other)
+    until(lambda: ended(engine, other), 20, "the other task to end")
+    assert engine.told.get(str(folder)) is None
+    assert read_record(folder).pid is None
+
+
+def test_a_task_that_is_called_off_while_its_worker_starts_hears_of_it(engine, monkeypatch):
+    start = engine_thread.start_worker
+
+    def slow(folder, beside_window):
+        append(folder, Cancel())  # before the worker is asked for, which passes over what came earlier
+        return start(folder, beside_window=beside_window)
+
+    monkeypatch.setattr(engine_thread, "start_worker", slow)
+    folder = made("wait")
+    engine.start_task(folder)
+    until(lambda: ended(engine, folder), 20, "the task to end")
+    cancels = Tail(folder / COMMANDS_FILE, Command).read()
+    assert cancels[0].time < read_record(folder).started < cancels[1].time

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
 from engine.data.rows import Conversation, Feedback, Message, Preference, Text
+from engine.models.placed import Tokens
 from engine.models.template import encode, encode_rows, open_template
 from engine.models.tokens import Passage, TextTokens
 from engine.models.words import PATTERNS, Words
@@ -211,3 +212,15 @@ def test_only_the_first_texts_are_tokenised_twice():
         tokens.encode([Passage("the sky")] * 50)
     assert tokens._proofs == 0
     assert tokens._words is not None
+
+
+def test_a_text_with_a_word_without_end_is_left_to_the_tokenizer(monkeypatch):
+    monkeypatch.setattr("engine.models.words._ENDLESS", 8)
+    tokenizer = TOKENIZERS["GPT-2's own"]
+    texts = ["the sky is so wide", "xxxxxxxxxx", "<s>the sky<s>" + "y" * 9 + "<s>the sky", "the end"]
+    found = Words.of(tokenizer).encode(texts)
+    assert [type(tokens) is Tokens for tokens in found] == [False, True, True, False]
+    for text, tokens in zip(texts, found, strict=True):
+        whole = tokenizer.encode(text, add_special_tokens=False)
+        assert (tokens.ids, tokens.spans) == (whole.ids, whole.offsets)
+        assert tokens.ending_after(len(text) - 1) == len(whole.ids) - 1

@@ -82,6 +82,16 @@ def test_what_the_template_added_is_told_from_what_the_row_says(pairs, tiny_mode
     assert added == ["User:\n\n\nAssistant:\n<|end|>"] * 2
 
 
+def test_of_a_very_long_row_the_first_tokens_are_shown(replies, tiny_model, monkeypatch):
+    _, (whole,) = inspect_once(draft(replies, tiny_model), 0, 1)
+    for module in ("token_view", "row_tokens"):
+        monkeypatch.setattr(f"engine.use.{module}.MOST_TOKENS", 5)
+    _, (row,) = inspect_once(draft(replies, tiny_model), 0, 1)
+    assert [(token.id, token.kind) for token in row.tokens] == [(t.id, t.kind) for t in whole.tokens[:5]]
+    assert row.problem == "Only its first 5 tokens are shown."
+    assert whole.problem == ""
+
+
 def test_nothing_is_called_added_where_a_message_cannot_be_found_again():
     assert _added(["Dear", " friend", ", hi"], ["friend"]) == [True, False, True]
     assert _added(["Dear", " friend", ", hi"], ["friend", "hello"]) == [False, False, False]
