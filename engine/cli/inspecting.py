@@ -151,7 +151,7 @@ def _print_row(row: RowView, output: Output) -> None:
     kept = " (kept back for checking)" if row.is_validation else ""
     output.text(output.bold(f"Row {row.number}{kept}"))
     if row.problem:
-        output.text(clean(row.problem))
+        output.text(clean(row.problem if row.is_used else f"Left out: {row.problem}"))
     for tokens in (row.tokens, row.rejected):
         if tokens:
             output.text(coloured(tokens, output))

@@ -279,7 +279,8 @@ class RowView:
     """One row: its columns as plain text and, where asked, the tokens (second answer's in `rejected`).
 
     `shared`: how many first tokens both answers have in common. `file` and `line` (0: none) say where it stands.
-    `label`: whether a row of feedback is a good one.
+    `label`: whether a row of feedback is a good one. `problem` says why it is left out, or, where `is_used`, what
+    becomes of it.
     """
 
     number: int
@@ -292,6 +293,7 @@ class RowView:
     file: str = ""
     line: int = 0
     label: bool | None = None
+    is_used: bool = True
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ MOST_LENGTHS = 100_000
 _LONGEST_CELL = 20_000
 _LISTED = 1000
 _DETAILS = 100
-_BY_WEIGHT = "Left out by the weight of its file."
+_BY_WEIGHT = "the weight of its file"
 _SHARES = {"p50": 50, "p90": 90, "p95": 95, "p99": 99, "max": 100}
 
 
@@ -135,6 +135,7 @@ class Inspection:
             file=path.name,
             line=line,
             label=row.label if isinstance(row, Feedback) else None,
+            is_used=row is not None or bool(self.found.unrecognised),
         )
         if row is None or not with_tokens or self.tokens is None:
             return view

@@ -50,12 +50,13 @@ class RowTokens:
         """The view with the tokens of its row as training gets them, and those that are cut."""
         (whole,), (kept, *further) = self.encode([row], is_cut=False), self.encode([row])
         seen = kept if not isinstance(kept, Refused) else whole
-        problem = f"Left out: {kept.reason}." if isinstance(kept, Refused) else _problem(kept)
+        problem = kept.reason if isinstance(kept, Refused) else _problem(kept)
+        view = replace(view, is_used=not isinstance(kept, Refused) and teaches(kept))
         if not isinstance(whole, Refused) and any(len(side.ids) > MOST_TOKENS for side in sides_of(whole)):
             problem = f"{problem} Only its first {MOST_TOKENS:,} tokens are shown.".strip()
         match whole, seen:
             case Refused(reason=reason), _:
-                return replace(view, problem=reason)
+                return replace(view, problem=reason, is_used=False)
             case EncodedPair() as a, EncodedPair() as b:
                 first, second = _contents(row)
                 chosen = token_view(self.tokenizer, a.chosen, b.chosen, first)
@@ -89,12 +90,17 @@ def sides_of(result: Encoded | EncodedPair) -> tuple[Encoded, ...]:
     return (result.chosen, result.rejected) if isinstance(result, EncodedPair) else (result,)
 
 
+def teaches(result: Encoded | EncodedPair) -> bool:
+    """Whether something of every side is learned."""
+    return all(any(side.trained) for side in sides_of(result))
+
+
 def _problem(result: Encoded | EncodedPair) -> str:
     """What a person should know about one row's tokens, or ""."""
     sides = sides_of(result)
     if sides[0].parts > 1:
         return f"Too long: it is divided into {sides[0].parts} pieces."
-    if not all(any(side.trained) for side in sides):
-        return f"There is {NOTHING_LEARNED}."
+    if not teaches(result):
+        return NOTHING_LEARNED
     cut = max(side.cut for side in sides)
     return f"Too long: {cut} tokens are cut." if cut else ""

@@ -72,7 +72,8 @@ class TokensCard(Card):
         subtle = words.format(number=row.number, tokens=len(row.tokens), learned=learned)
         marks = {True: self.tr("a good answer"), False: self.tr("a bad answer")}
         self.set_subtle(subtle if row.label is None else f"{subtle} · {marks[row.label]}")
-        self.problem.setText(self.tr("This row is left out: {reason}").format(reason=row.problem))
+        left_out = self.tr("This row is left out: {reason}").format(reason=row.problem)
+        self.problem.setText(row.problem if row.is_used else left_out)
         self.problem.setVisible(bool(row.problem))
         if is_pair:
             self._show_pair(row)

@@ -133,6 +133,7 @@ def test_cut_tokens_are_shown_where_they_stood(tmp_path, tiny_model):
     assert text_of(row.tokens, "trained") == "hello dog<|end|>"
     assert "The quick brown fox" in text_of(row.tokens, "cut")
     assert "tokens are cut" in row.problem
+    assert row.is_used
     assert found.cut == 1
 
 
@@ -164,6 +165,7 @@ def test_rows_are_paged_and_skipped_ones_say_why(replies, tiny_model):
     _, rows = inspect_once(draft(replies, tiny_model), 3, 3)
     assert [row.number for row in rows] == [4, 5, 6]
     assert rows[1].problem == "empty answer"
+    assert [one.is_used for one in rows[:2]] == [True, False]
     assert rows[1].tokens == ()
     _, rows = inspect_once(draft(replies, tiny_model), 18, 10)
     assert [row.number for row in rows] == [19, 20]

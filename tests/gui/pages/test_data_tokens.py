@@ -1,5 +1,7 @@
-from engine.job.events import Token
-from gui.pages.data_tokens import _painted
+import pytest
+
+from engine.job.events import RowView, Token
+from gui.pages.data_tokens import TokensCard, _painted
 
 
 def test_what_the_template_added_to_a_prompt_is_told_apart():
@@ -17,3 +19,14 @@ def test_what_the_template_added_to_a_prompt_is_told_apart():
         "trained",
         "special-trained",
     ]
+
+
+@pytest.mark.parametrize(
+    ("is_used", "words"),
+    [(True, "Too long: 3 tokens are cut."), (False, "This row is left out: empty answer")],
+)
+def test_a_row_that_is_cut_is_not_called_left_out(qapp, is_used, words):
+    card = TokensCard()
+    problem = "Too long: 3 tokens are cut." if is_used else "empty answer"
+    card.show_row(RowView(1, {}, (Token(1, "a", "prompt"),), problem=problem, is_used=is_used))
+    assert card.problem.text() == words
