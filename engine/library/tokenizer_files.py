@@ -55,6 +55,13 @@ def first_free(folder: Path) -> int:
     return max(highest, *(number for _, number in added), -1) + 1
 
 
+def control_texts(folder: Path) -> tuple[str, ...]:
+    """What control tokens look like in text; nothing without a tokenizer.json. Raises ModelError as above."""
+    path = folder / TOKENIZER
+    added = read_json(path).get("added_tokens") or () if path.exists() else ()
+    return tuple(token["content"] for token in added if token.get("special") and token.get("content"))
+
+
 def added_since(folder: Path, base: Path) -> tuple[str, ...]:
     """The plain tokens, in order, that the tokenizer beside an adapter has more than that of its base."""
     ours, theirs = folder / TOKENIZER, base / TOKENIZER

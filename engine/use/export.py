@@ -12,6 +12,7 @@ from engine.job.events import Exported
 from engine.job.exports import EXPORTS, export_problem
 from engine.job.tasks import ExportTask
 from engine.library.models import check_model
+from engine.library.tokenizer_files import control_texts
 from engine.models.adapters import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from engine.models.fingerprint import fingerprint
 from engine.models.own_adapter import is_own
@@ -63,7 +64,7 @@ def export(task: ExportTask, desk: Desk) -> None:
         raise ModelError(title, advice)
     base = check_model(place.base)
     target = check_target(task.out, bytes_needed(task.format, kind, base, place.learned))
-    prompts = trial_prompts(place.job)
+    prompts = trial_prompts(place.job, control_texts(place.base))
     with filled(target) as part:
         work = Work(task, desk, Ears(desk), place, base, part, kind, prompts, {})
         written: Written = resolve(card.code)(work)

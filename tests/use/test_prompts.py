@@ -3,6 +3,7 @@ import json
 
 from engine.job.job import Job
 from engine.job.sections import DataSource, RowsSection, WatchSection
+from engine.use import prompts
 from engine.use.prompts import trial_prompts, words_of
 
 
@@ -39,3 +40,22 @@ def test_a_prompt_with_a_system_message_stays_a_conversation(tmp_path):
 def test_without_the_data_plain_questions_are_asked():
     gone = Job(data=(DataSource(path="/nowhere/rows.jsonl"),))
     assert trial_prompts(gone)
+
+
+def test_prompts_that_read_like_control_tokens_are_passed_over(tmp_path):
+    rows = [{"prompt": "What is <|end|> for?", "completion": "a"}, *pairs(3)]
+    asked = job(
+        tmp_path, rows, watch=WatchSection(prompts=("Say <|end|>", "mine")), rows=RowsSection(validation=0.0)
+    )
+    assert trial_prompts(asked, ("<|end|>", "<s>")) == ["mine", "question 0", "question 1", "question 2"]
+    assert (
+        trial_prompts(job(tmp_path, rows[:1], rows=RowsSection(validation=0.0)), ("<|end|>",))[0] == "Hello."
+    )
+
+
+def test_no_more_rows_are_built_than_are_asked(tmp_path, monkeypatch):
+    built = []
+    original = prompts._prompt
+    monkeypatch.setattr(prompts, "_prompt", lambda row: built.append(row) or original(row))
+    assert len(trial_prompts(job(tmp_path, pairs(500), rows=RowsSection(validation=0.0)))) == 12
+    assert len(built) <= 13
