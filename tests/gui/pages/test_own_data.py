@@ -95,7 +95,7 @@ def test_a_file_that_cannot_be_used_is_named_and_the_draft_stays(window, tmp_pat
         assert word in notice.accessibleName()
     assert "Traceback" not in notice.accessibleName()
     assert page.shape.height() < 120  # at the top, not over the whole page
-    assert window.rail.buttons["data"].mark == "attention"
+    assert window.rail.buttons["data"].mark() == "attention"
     assert window.state.draft.job.name == "my run"
     assert window.state.draft.job.data[0].path == str(path)
     window.go("train")
