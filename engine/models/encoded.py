@@ -12,7 +12,7 @@ class Encoded:
 
     `cut`: tokens left out because the row was too long. `controls`: passages that read like control tokens
     and stayed text. A running text that is too long comes in `parts` pieces; this is piece `part`, from 0.
-    `label`: whether a row of feedback is a good one.
+    `label`: whether a row of feedback is a good one. `joined`: an answer's first token also holds the prompt's end.
     """
 
     number: int
@@ -23,6 +23,7 @@ class Encoded:
     part: int = 0
     parts: int = 1
     label: bool | None = None
+    joined: bool = False
 
 
 @dataclass(frozen=True)

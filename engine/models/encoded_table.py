@@ -9,7 +9,7 @@ from engine.data.store import StoredColumns, arrow_schema, as_array, as_arrow, a
 from engine.models.encoded import Encoded, EncodedPair, Refused, Result
 
 _ROW = ("number", "sides", "part", "parts", "label", "prompt")
-_SIDE = ("cut", "controls", "tokens", "learned", "last", "whole")
+_SIDE = ("cut", "controls", "tokens", "learned", "last", "whole", "joined")
 _UNKNOWN = -1
 _LET_GO = 64  # results read before their memory is given back; a look at one brings in some 100 kB
 SCHEMA = {
@@ -21,8 +21,8 @@ SCHEMA = {
 """One line a result. Of a row: its number, how many `sides` (0 when it was refused, 2 for a pair), piece and pieces of a
 divided text, label (-1: none), the prompt that a pair shares. Of each side: tokens `cut`, passages that read like
 `controls`, `tokens` that are left, how many are `learned`, the id of the `last` learned one, the length of the `whole`
-row before any cut (-1: not known, or told by the first piece), the ids, and the `turns`: the places where learning begins,
-ends, begins again."""
+row before any cut (-1: not known, or told by the first piece), whether an answer is `joined` to its prompt, the ids,
+and the `turns`: the places where learning begins, ends, begins again."""
 
 
 def packed(results: Iterable[Result]) -> Any:  # Any: pyarrow is not typed
@@ -191,11 +191,12 @@ def _add_side(
 ) -> None:
     """Append one side's columns: `found` holds it, or nothing; `lengths` what is known of a refused one."""
     ids: Sequence[int] = ()
-    cut = controls = learned = 0
+    cut = controls = learned = joined = 0
     last, whole = _UNKNOWN, lengths[0] if lengths else _UNKNOWN
     flags = b""
     for one in found:
         ids, flags, cut, controls = one.ids, bytes(one.trained), one.cut, one.controls
+        joined = int(one.joined)
         learned, whole = flags.count(1), len(ids) + cut
         if learned:
             last = ids[flags.rindex(1)]
@@ -205,7 +206,7 @@ def _add_side(
             whole = _UNKNOWN
     lists[f"ids{side}"].add(ids)
     lists[f"turns{side}"].add(_turns(flags))
-    for name, value in zip(_SIDE, (cut, controls, len(ids), learned, last, whole), strict=True):
+    for name, value in zip(_SIDE, (cut, controls, len(ids), learned, last, whole, joined), strict=True):
         numbers[f"{name}{side}"].append(value)
 
 
@@ -261,6 +262,7 @@ def _side(views: dict[str, Any], at: int, side: int, number: int) -> Encoded:  #
         views["part"][at],
         views["parts"][at],
         None if label == _UNKNOWN else bool(label),
+        bool(views[f"joined{side}"][at]),
     )
 
 

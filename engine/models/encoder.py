@@ -34,6 +34,7 @@ class _Sequence:
     trained: list[bool]
     answer: int
     controls: int
+    joined: bool = False
 
 
 class Encoder:
@@ -117,7 +118,7 @@ class Encoder:
             ids, trained, answer = ids[1:], trained[1:], answer - 1
         if trained:
             trained[0] = False  # nothing stands before it to predict it from
-        return _Sequence(ids, trained, answer, draft.controls)
+        return _Sequence(ids, trained, answer, draft.controls, _is_joined(tokens, draft))
 
     def _finished(self, row: Row, sequences: list[_Sequence]) -> list[Result]:
         if isinstance(row, Text):
@@ -132,7 +133,9 @@ class Encoder:
             sequences = fitted
         label = row.label if isinstance(row, Feedback) else None
         encoded = [
-            Encoded(row.number, s.ids, s.trained, length - len(s.ids), s.controls, label=label)
+            Encoded(
+                row.number, s.ids, s.trained, length - len(s.ids), s.controls, label=label, joined=s.joined
+            )
             for s, length in zip(sequences, lengths, strict=True)
         ]
         if len(encoded) == 1:
@@ -208,7 +211,7 @@ def _shortened(sequence: _Sequence, cut: Cut) -> _Sequence:
     trained = cut.of(sequence.trained)
     trained[0] = False
     answer = min(cut.head + max(0, sequence.answer - cut.start), len(trained))
-    return _Sequence(cut.of(sequence.ids), trained, answer, sequence.controls)
+    return _Sequence(cut.of(sequence.ids), trained, answer, sequence.controls, sequence.joined)
 
 
 def _shared(sequences: Sequence[_Sequence]) -> int:
@@ -230,6 +233,16 @@ def _learned(tokens: Tokens, draft: _Draft) -> list[bool]:
         last = tokens.starting_from(end) if end < whole else len(trained)
         trained[first:last] = [True] * (last - first)
     return trained
+
+
+def _is_joined(tokens: Tokens, draft: _Draft) -> bool:
+    """Whether the token that begins an answer also holds the last sign of what stands before; a blank is no matter."""
+    text = draft.passage.text
+    return any(
+        not text[start - 1].isspace() and tokens.starting_from(start) > tokens.ending_after(start)
+        for start, _ in draft.learned
+        if start
+    )
 
 
 @contextmanager

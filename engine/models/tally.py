@@ -6,6 +6,7 @@ from typing import Any
 
 from engine.data.store import as_array
 from engine.job.errors import DataError
+from engine.library.arithmetic import plural
 from engine.models.encoded import ANSWER_TOO_LONG, TOO_LONG
 from engine.models.encoded_table import EncodedTable
 
@@ -27,7 +28,9 @@ class Tally:
         self.refused: dict[str, list[int]] = {}
         self.cut_rows: list[int] = []
         self.endless_rows: list[int] = []
-        self.cut = self.endless = self.divided = self.trained = self.kept = self.controls = self.rows = 0
+        self.cut = self.endless = self.divided = self.trained = self.kept = self.controls = self.joined = (
+            self.rows
+        ) = 0
         if table is not None:
             self._add_up(table)
             self._find_rows(table)
@@ -46,6 +49,7 @@ class Tally:
         self.trained = total(column("learned0")) + total(column("learned1"))
         self.divided = total(pc.and_(is_first, pc.greater(column("parts"), 1)))
         self.controls = total(pc.and_(is_first, has_controls))
+        self.joined = total(pc.greater(pc.add(column("joined0"), column("joined1")), 0))
         self.lengths, self.lengths_rejected = (
             as_array(column(name).filter(pc.greater_equal(column(name), 0)), "i")
             for name in ("whole0", "whole1")
@@ -115,6 +119,9 @@ class Tally:
             ),
             "The template has no system role: system messages stand before the first question.": folds_system,
             f"{self.controls} rows hold text that reads like a control token; it stays text.": self.controls,
+            f"In {plural(self.joined, 'row')} the first token of an answer also holds the end of the prompt; it is learned whole.": (
+                self.joined
+            ),
         }
         return tuple(sentence for sentence, holds in found.items() if holds)
 

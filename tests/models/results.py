@@ -33,4 +33,5 @@ def _row(number: int, chance: random.Random) -> Iterator[Result]:
 def _one(number: int, chance: random.Random, label: bool | None = None) -> Encoded:
     ids = [chance.choice([0, 7, 70_000, 2**31 - 1]) for _ in range(chance.randrange(1, 9))]
     trained = [place > 0 and chance.random() < 0.4 for place in range(len(ids))]
-    return Encoded(number, ids, trained, chance.choice([0, 0, 3]), chance.choice([0, 0, 2]), label=label)
+    cut, controls, joined = chance.choice([0, 0, 3]), chance.choice([0, 0, 2]), chance.random() < 0.2
+    return Encoded(number, ids, trained, cut, controls, label=label, joined=joined)

@@ -64,6 +64,7 @@ def test_sums_over_columns_are_those_over_rows(seed):
     assert found.rows == 200
     assert found.divided == len({one.number for one in results if getattr(one, "parts", 1) > 1})
     assert found.controls == len({one.number for one in tokens if one.controls})
+    assert found.joined == len({one.number for one in tokens if one.joined})
 
 
 def test_rows_and_tokens_are_counted():

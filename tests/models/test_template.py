@@ -2,6 +2,8 @@ import pytest
 
 from engine.data.rows import Conversation, Feedback, Message, Preference, Text
 from engine.job.errors import DataError, ModelError
+from engine.models.encoded_table import EncodedTable
+from engine.models.tally import Tally
 from engine.models.template import Refused, encode, encode_rows, end_tokens, open_template
 from tests.models.slow_reference import reference, tokens_of
 from tests.models.template_styles import CHATML, GEMMA, STYLES, Style
@@ -116,6 +118,22 @@ def test_a_word_that_spans_the_boundary_belongs_to_the_answer():
     assert encoded.ids == whole
     assert whole[: len(prompt)] != prompt  # the two do merge here
     assert encoded.trained == [i >= common for i in range(len(whole))]
+    assert not encoded.joined  # a blank alone is no matter: it goes with the answer, here and when answering
+
+
+@pytest.mark.parametrize(
+    ("prompt", "is_joined"), [("the ans", True), ("the ans ", False), ("the answer?", False)]
+)
+def test_an_answer_whose_first_token_holds_the_end_of_the_prompt_is_told(prompt, is_joined):
+    text = "{% for m in messages %}{{ m.content }}{% if m.role == 'assistant' %}{{ eos_token }}{% endif %}{% endfor %}"
+    tokenizer = tiny_tokenizer(text, eos="</s>")
+    row = Conversation(1, (Message("user", prompt), Message("assistant", "wer")))
+    template = open_template(tokenizer)
+    encoded = encode(row, tokenizer, template, "answers", None)
+    assert encoded.joined == is_joined
+    assert learned_text(tokenizer, encoded) == (" answer</s>" if is_joined else "wer</s>")
+    said = " ".join(Tally((2,), EncodedTable.of([encoded])).remarks())
+    assert ("also holds the end of the prompt" in said) == is_joined
 
 
 def test_text_that_reads_like_a_control_token_stays_text_and_is_counted():
