@@ -84,6 +84,14 @@ class RowSet:
                 found.append([part])
         return tuple(_read_of(parts) for parts in found)
 
+    @property
+    def one_sided(self) -> str:
+        """A sentence for feedback that has thumbs of one kind alone, "" for everything else."""
+        bad, good = self.labels
+        if bool(bad) == bool(good):
+            return ""
+        return f"All answers are labelled {'good' if good else 'bad'}: feedback needs some of either kind."
+
     def record(self, number: int) -> Record:
         """What stands in the file for a row number; raises IndexError beyond the end."""
         part = self._part(number)

@@ -64,7 +64,7 @@ def prepare_rows(job: Job, tokenizer: Any, desk: Desk) -> PreparedRows:  # Any: 
         raise refusal
     train, held = split(found.rows, job.rows.validation, job.train.seed)
     examples, checks = _examples(job, table, train.numbers, held.numbers)
-    for sentence in tally.remarks(template.writer.folds_system):
+    for sentence in filter(None, (found.one_sided, *tally.remarks(template.writer.folds_system))):
         desk.tell(Remark("warn", sentence))
     return PreparedRows(
         train=examples,

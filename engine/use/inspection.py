@@ -44,7 +44,8 @@ class Inspection:
         self._held = set(held.numbers)
         self._reasons = {number: why for why, numbers in self.found.skipped.items() for number in numbers}
         self._remark_on_kind()
-        self._remark_on_labels()
+        if self.found.one_sided:
+            self.remarks.append(self.found.one_sided)
 
     def use(self, tokens: "RowTokens", job: Job, narrowed: str = "") -> None:
         """Show tokens from now on, as `job` cuts rows. `narrowed` says why it is not as asked."""
@@ -151,12 +152,6 @@ class Inspection:
         card, kind = self.job.method_card, self.found.rows_kind
         if card.rows != kind and not self.found.unrecognised:
             self.remarks.append(str(mismatch("This data", kind, card.rows, card.title)))
-
-    def _remark_on_labels(self) -> None:
-        bad, good = self.found.labels
-        if (bad or good) and not (bad and good):
-            word = "good" if good else "bad"
-            self.remarks.append(f"All answers are labelled {word}: feedback needs some of either kind.")
 
 
 def _percentiles(lengths: Sequence[int]) -> dict[str, int]:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.job.channel import Desk
+from engine.job.channel import Desk, events_of
 from engine.job.errors import DataError
-from engine.job.events import Evaluated, Step
+from engine.job.events import Evaluated, Remark, Step
 from engine.job.job import job_from_values
 from engine.library.models import check_model
 from engine.library.room import fitted
@@ -158,7 +158,7 @@ _MEASURE = """
 import json, resource, sys
 from itertools import chain
 from pathlib import Path
-from engine.job.channel import Desk
+from engine.job.channel import Desk, events_of
 from engine.job.job import job_from_values
 from engine.train.rows import prepare_rows
 from tests.models.tiny_models import tiny_tokenizer
@@ -191,3 +191,18 @@ def test_memory_stays_flat_however_many_rows_are_prepared(tmp_path):
     assert many - few > 1_200_000
     # In lists a token takes 16 bytes and more: 20 MB at least for these, 60 where its number is above 256.
     assert large - small < 45
+
+
+@pytest.mark.parametrize("label", [True, False, None])
+def test_thumbs_of_one_kind_are_told_before_training(tmp_path, label):
+    job = tiny_job(tmp_path, "kto")
+    path = Path(job.data[0].path)
+    rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    if label is not None:
+        path.write_text("".join(json.dumps({**row, "label": label}) + "\n" for row in rows), "utf-8")
+    prepare_rows(job, load_tokenizer(tmp_path / "model"), Desk(tmp_path))
+    said = [event.title for event in events_of(tmp_path) if isinstance(event, Remark)]
+    words = {True: "All answers are labelled good", False: "All answers are labelled bad"}.get(label)
+    assert [text for text in said if "labelled" in text] == (
+        [f"{words}: feedback needs some of either kind."] if words else []
+    )
