@@ -11,11 +11,11 @@ class TokenLogps:
     """Log-probabilities of N target tokens.
 
     `target` (N,): of the token that stands in the text. `average` (N,): mean over the whole vocabulary,
-    which label smoothing needs.
+    which label smoothing needs; None where nobody asked.
     """
 
     target: Tensor
-    average: Tensor
+    average: Tensor | None = None
 
 
 def exact(values: Tensor) -> Tensor:
@@ -23,12 +23,13 @@ def exact(values: Tensor) -> Tensor:
     return values if values.dtype == torch.float64 else values.float()
 
 
-def token_logps(logits: Tensor, targets: Tensor) -> TokenLogps:
+def token_logps(logits: Tensor, targets: Tensor, average: bool = True) -> TokenLogps:
     """Log-probabilities of `targets` (N,) under `logits` (N, V)."""
     logits = exact(logits)
     normalizer = logits.logsumexp(dim=-1)
     target = logits.gather(-1, targets.unsqueeze(-1)).squeeze(-1)
-    return TokenLogps(target - normalizer, logits.mean(dim=-1) - normalizer)
+    mean = logits.mean(dim=-1) - normalizer if average else None
+    return TokenLogps(target - normalizer, mean)
 
 
 def sum_by_row(values: Tensor, rows: Tensor, count: int) -> Tensor:

@@ -17,6 +17,10 @@ def supervised_loss(
     vocabulary (Szegedy et al. 2016, section 7). `kind` is "sft" or "pretrain", which has no smoothing.
     """
     smoothing = settings.label_smoothing if kind == "sft" else 0.0
-    target, average = exact(tokens.target), exact(tokens.average)
-    negative = -target if smoothing == 0 else -(1 - smoothing) * target - smoothing * average
+    target = exact(tokens.target)
+    negative = -target
+    if smoothing > 0:
+        if tokens.average is None:
+            raise ValueError("label smoothing needs the mean over the vocabulary")
+        negative = -(1 - smoothing) * target - smoothing * exact(tokens.average)
     return Loss(negative.sum(), float(target.numel()))

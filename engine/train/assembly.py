@@ -22,6 +22,7 @@ from engine.models.adapters import load_adapter, name_base, trained_parameters
 from engine.models.embeddings import learn_words, word_names
 from engine.models.fingerprint import weights_digest
 from engine.models.generate import answer_ends
+from engine.models.head import head_of
 from engine.models.load import LoadedModel
 from engine.models.lora import rate_factor
 from engine.models.placement import DTYPES
@@ -72,7 +73,7 @@ def assemble(
     if lineage.start is not None and digest:
         digest = weights_digest(model)
     noise = getattr(job.method.settings, "neftune", 0.0)
-    policy = Policy(model, loaded.device, _autocast(model, loaded), noise)
+    policy = Policy(model, loaded.device, _autocast(model, loaded), noise, head=head_of(model))
     arrange = partial(arranged, job.rows.packing, examples=rows.train, desk=desk)
     policy = arrange(policy)
     order = order_of(job, len(rows.train))

@@ -1,7 +1,7 @@
 """A batch through the model: log-probabilities of the scored tokens, and nothing computed for the others."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from torch import Tensor
 from engine.methods.feedback import AnswerLogps
 from engine.methods.logprobs import TokenLogps, sum_by_row, token_logps
 from engine.methods.pairs import PairLogps
+from engine.models.head import Head
 from engine.train.batches import Batch, Example, Way, micro_batches
 from engine.train.examples import blocks
 from engine.train.noise import noisy
@@ -20,7 +21,8 @@ from engine.train.noise import noisy
 class Policy:
     """The model that learns. `autocast` is the narrow dtype its float32 weights compute in, None for none.
 
-    `noise` is NEFTune's alpha, for training forward passes alone. `way` is how its batches are put together.
+    `noise` is NEFTune's alpha, for training forward passes alone. `way` is how its batches are put together. With a
+    `head` the logits are never made; without one the model's own makes them at the scored positions.
     """
 
     model: Any  # Any: a transformers model or a PeftModel
@@ -28,6 +30,7 @@ class Policy:
     autocast: torch.dtype | None = None
     noise: float = 0.0
     way: Way = "grouped"
+    head: Head | None = None
 
     def batches(self, examples: Sequence[Example], size: int) -> Iterator[Batch]:
         """The examples for this model, in as much memory as `size` of them, padded, take at most."""
@@ -35,11 +38,14 @@ class Policy:
             for batch in micro_batches(block, size, self.way):
                 yield batch.to(self.device)
 
-    def score(self, batch: Batch) -> TokenLogps:
-        """Log-probabilities of the batch's N targets."""
+    def score(self, batch: Batch, average: bool = False) -> TokenLogps:
+        """Log-probabilities of the batch's N targets; their mean over the vocabulary where it is asked for."""
         with self._numbers(), self._noisy(batch):
+            if self.head is not None:
+                hidden = scored_hidden(self.model, batch)
+                return TokenLogps(*self.head.logps(hidden, batch.targets, average))
             logits = scored_logits(self.model, batch)
-        return token_logps(logits, batch.targets)
+        return token_logps(logits, batch.targets, average)
 
     def score_pairs(self, batch: Batch) -> PairLogps:
         """Log-probabilities of chosen and rejected answers, summed over their tokens."""
@@ -77,7 +83,25 @@ def _is_shared(batch: Batch, tokens: Tensor) -> Tensor:
 
 
 def scored_logits(model: Any, batch: Batch) -> Tensor:  # Any: see Policy
-    """Logits (N, V) at the scored positions alone, whatever the model does after its head (soft-capping...).
+    """Logits (N, V) at the scored positions alone, whatever the model does after its head (soft-capping...)."""
+    logits: Tensor = _through(model, batch, lambda hidden: hidden).logits[0]
+    return logits
+
+
+def scored_hidden(model: Any, batch: Batch) -> Tensor:  # Any: see Policy
+    """What the head would get at the scored positions, (N, D). The model's own head is given none of them."""
+    taken: list[Tensor] = []
+
+    def take(hidden: Tensor) -> Tensor:
+        taken.append(hidden)
+        return hidden[:0]
+
+    _through(model, batch, take)
+    return taken[0]
+
+
+def _through(model: Any, batch: Batch, handed: Callable[[Tensor], Tensor]) -> Any:  # Any: see Policy
+    """The batch through the model, whose head gets what `handed` makes of the hidden states (N, D) to be scored.
 
     The head's input is narrowed to those positions on its way in; all that follows works token by token.
     """
@@ -86,12 +110,10 @@ def scored_logits(model: Any, batch: Batch) -> Tensor:  # Any: see Policy
 
     def narrow(module: torch.nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         hidden = inputs[0][:, -width:]  # methods that put virtual tokens before the text make it longer
-        return (hidden.flatten(0, 1)[batch.positions].unsqueeze(0), *inputs[1:])
+        return (handed(hidden.flatten(0, 1)[batch.positions]).unsqueeze(0), *inputs[1:])
 
     hook = model.get_output_embeddings().register_forward_pre_hook(narrow)
     try:
-        out = model(input_ids=batch.ids, attention_mask=batch.mask, use_cache=False, **places)
+        return model(input_ids=batch.ids, attention_mask=batch.mask, use_cache=False, **places)
     finally:
         hook.remove()
-    logits: Tensor = out.logits[0]
-    return logits

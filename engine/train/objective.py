@@ -53,6 +53,7 @@ class AnswerObjective:
 
     def __init__(self, loss: LossFunction, job: Job, policy: Policy) -> None:
         self._loss, self._method, self._policy = loss, job.method, policy
+        self._is_smoothed = getattr(job.method.settings, "label_smoothing", 0.0) > 0
 
     def over(self, examples: Sequence[Example], size: int) -> BatchLoss:
         """Each batch by itself."""
@@ -62,7 +63,8 @@ class AnswerObjective:
         """Nothing is remembered."""
 
     def _of(self, batch: Batch) -> Loss:
-        return self._loss(self._method.kind, self._policy.score(batch), self._method.settings)
+        tokens = self._policy.score(batch, average=self._is_smoothed)
+        return self._loss(self._method.kind, tokens, self._method.settings)
 
 
 class PairObjective:

@@ -69,7 +69,7 @@ class Reference:
     def finish(self) -> None:
         """All is known: another model than the learning one is given back."""
         if self._is_other:
-            self.policy = replace(self.policy, model=torch.nn.Identity())
+            self.policy = replace(self.policy, model=torch.nn.Identity(), head=None)
 
     def prepare(self, batches: Iterable[Batch]) -> None:
         """Look at all rows of these batches that are not known yet."""
