@@ -1,14 +1,16 @@
 """Several sequences one after another in one row of tokens, each attending to itself alone.
 
-transformers hands a mask of four dimensions to every layer's attention as it is. Ours holds no mask but the lengths
-of the sequences, and the attention registered here gives each sequence by itself to the model's own attention, with
-the mask it would have alone: full or sliding window, soft-capping and all. No mask over all pairs of tokens is made,
-and an attention that does not know of this refuses whole numbers instead of letting sequences see each other.
+transformers hands a mask of four dimensions to every layer's attention as it is. Ours holds no mask but where each
+sequence stands, and the attention registered here looks at each by itself, with the mask it would have alone: full or
+sliding window, soft-capping and all. Sequences that begin alike may have that beginning once: the first has it, and
+the others look there. No mask over all pairs of tokens is made, and an attention that does not know of this refuses
+whole numbers instead of letting sequences see each other.
 """
 
 import sys
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
+from itertools import accumulate
 from typing import Any
 
 import torch
@@ -17,11 +19,23 @@ from torch import Tensor
 from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
+from engine.models.attention import Scoring, Segment, attend
 from engine.models.prompts import has_prompt
+from engine.models.varlen import States, attend_varlen, varlen
 
 _NAME = "segmented_"
 _OWN = ("sdpa", "eager")  # what a model may have attended with before
 _LAYERS = {"full_attention", "sliding_attention"}
+_OURS = {torch.float32, torch.float64, torch.bfloat16}
+_KNOWN = {
+    *("scaling", "dropout", "sliding_window", "softcap", "is_causal"),
+    *(
+        "position_ids",
+        "use_cache",
+        "output_router_logits",
+        "output_hidden_states",
+    ),  # nothing that attention needs
+}
 _Attention = Callable[..., tuple[Tensor, Tensor | None]]
 
 
@@ -48,9 +62,15 @@ def leave_segments(model: Any) -> None:  # Any: see take_segments
     inner.set_attn_implementation(inner.config._attn_implementation.removeprefix(_NAME))
 
 
-def segment_mask(lengths: Sequence[int]) -> Tensor:
-    """What stands for the attention mask of a row of sequences: their S lengths, as (1, 1, 1, S) in CPU memory."""
-    return torch.tensor(lengths, dtype=torch.int32).reshape(1, 1, 1, -1)
+def segment_mask(lengths: Sequence[int], shared: Sequence[tuple[int, int]] | None = None) -> Tensor:
+    """What stands for the attention mask of a row of S sequences, as (1, 1, S, 3) in CPU memory.
+
+    Each has its length, and the start and length of the beginning that stands elsewhere in the row (`shared`).
+    """
+    rows = [
+        (length, *place) for length, place in zip(lengths, shared or [(0, 0)] * len(lengths), strict=True)
+    ]
+    return torch.tensor(rows, dtype=torch.int32).reshape(1, 1, -1, 3)
 
 
 def _inner(model: Any) -> Any:
@@ -66,18 +86,75 @@ def _attend(
     attention_mask: Tensor | None,
     **options: Any,  # Any: scaling, dropout, window, soft-capping ... whatever the family has
 ) -> tuple[Tensor, Tensor | None]:
-    """Attention over `query` (B, H, T, D), as (B, T, H, D); with lengths in place of a mask over each by itself."""
+    """Attention over `query` (B, H, T, D), as (B, T, H, D); with segments in place of a mask over each by itself."""
     plain = _plain(own, module)
     if attention_mask is None or attention_mask.dtype != torch.int32:
         return plain(module, query, key, value, attention_mask, **options)
-    lengths = attention_mask.flatten().tolist()
-    window = options.get("sliding_window")
-    parts = zip(*(states.split(lengths, dim=2) for states in (query, key, value)), strict=True)
-    found = [
-        plain(module, *part, _mask_alone(own, part[0], window), **options)[0]  # (1, length, H, D)
-        for part in parts
-    ]
-    return torch.cat(found, dim=1), None
+    segments = _segments(attention_mask)
+    if _is_plain(module, options):
+        scale = query.shape[3] ** -0.5 if options.get("scaling") is None else options["scaling"]
+        scoring = Scoring(scale, options.get("sliding_window"), options.get("softcap"))
+        states = _narrowed((query, key, value))
+        if _is_ours(states):
+            found = attend(states[0][0], states[1][0], states[2][0], segments, scoring)
+            return found.unsqueeze(0), None
+        if (function := varlen(states, scoring)) is not None:
+            return attend_varlen(function, states, segments, scoring), None
+    return _one_by_one(own, module, (query, key, value), segments, options), None
+
+
+def _segments(mask: Tensor) -> tuple[Segment, ...]:
+    rows = mask[0, 0].tolist()
+    starts = accumulate((length for length, _, _ in rows), initial=0)
+    return tuple(Segment(start, *row) for start, row in zip(starts, rows, strict=False))
+
+
+def _is_plain(module: torch.nn.Module, options: dict[str, Any]) -> bool:  # Any: see _attend
+    """Whether nothing is asked for but causal attention, in a window or not, with scores held down or not."""
+    unknown = {name for name, value in options.items() if value is not None and value is not False}
+    return (
+        unknown <= _KNOWN
+        and not options.get("dropout")
+        and getattr(module, "is_causal", True)
+        and options.get("is_causal") is not False
+    )
+
+
+def _narrowed(states: States) -> States:
+    """As autocast would have them for an attention."""
+    kind = states[0].device.type
+    if not torch.is_autocast_enabled(kind):
+        return states
+    query, key, value = (each.to(torch.get_autocast_dtype(kind)) for each in states)
+    return query, key, value
+
+
+def _is_ours(states: States) -> bool:
+    """Whether our own attention takes them, which on a processor was faster for whatever was measured."""
+    first = states[0].dtype
+    return states[0].device.type == "cpu" and first in _OURS and all(each.dtype == first for each in states)
+
+
+def _one_by_one(
+    own: str,
+    module: torch.nn.Module,
+    states: States,
+    segments: Sequence[Segment],
+    options: dict[str, Any],  # Any: see _attend
+) -> Tensor:
+    """Each sequence by itself through the model's own attention, as (1, T, H, D)."""
+    plain, found = _plain(own, module), []
+    for segment in segments:
+        query, key, value = (each[:, :, segment.start : segment.start + segment.length] for each in states)
+        if segment.shared:
+            before = slice(segment.shared_start, segment.shared_start + segment.shared)
+            key, value = (
+                torch.cat((each[:, :, before], its), dim=2)
+                for each, its in zip(states[1:], (key, value), strict=True)
+            )
+        mask = _mask_alone(own, query, segment.shared, options.get("sliding_window"))
+        found.append(plain(module, query, key, value, mask, **options)[0])
+    return torch.cat(found, dim=1)
 
 
 def _plain(own: str, module: torch.nn.Module) -> _Attention:
@@ -89,16 +166,18 @@ def _plain(own: str, module: torch.nn.Module) -> _Attention:
     return found
 
 
-def _mask_alone(own: str, query: Tensor, window: int | None) -> Tensor | None:
-    """The mask of one sequence: None where the attention is causal by itself, else (1, 1, length, length)."""
-    length = query.shape[2]
-    if own == "sdpa" and (window is None or length <= window):
+def _mask_alone(own: str, query: Tensor, shared: int, window: int | None) -> Tensor | None:
+    """The mask of one sequence's T queries (1, H, T, D) behind `shared` tokens, as (1, 1, T, shared + T).
+
+    None where the attention is causal by itself.
+    """
+    length = shared + query.shape[2]
+    if own == "sdpa" and not shared and (window is None or length <= window):
         return None
     numbers = torch.bool if own == "sdpa" else query.dtype
     # The corner of a larger one: layers and sequences share it, as what is kept for the way back would add up.
-    return _large_mask(max(256, 1 << (length - 1).bit_length()), window, numbers, query.device)[
-        ..., :length, :length
-    ]
+    large = _large_mask(max(256, 1 << (length - 1).bit_length()), window, numbers, query.device)
+    return large[..., shared:length, :length]
 
 
 @lru_cache(maxsize=8)

@@ -3,8 +3,10 @@ import json
 import pytest
 import torch
 
+from engine.models import segments
 from engine.models.generate import generate
 from engine.models.segments import _mask_alone, leave_segments, segment_mask, take_segments
+from tests.models.all_families import model_of
 from tests.models.every_adapter import CASES, adapted
 from tests.models.tiny_models import FAMILIES, tiny_model, tiny_tokenizer
 
@@ -97,10 +99,51 @@ def test_a_saved_model_says_nothing_of_it(tmp_path):
 
 def test_one_mask_serves_all_layers_and_sequences():
     query = torch.zeros(1, 2, 5, 4)
-    first, second = (_mask_alone("sdpa", query[:, :, :length], 3) for length in (4, 5))
+    first, second = (_mask_alone("sdpa", query[:, :, :length], 0, 3) for length in (4, 5))
     assert first.untyped_storage().data_ptr() == second.untyped_storage().data_ptr()
     assert first[0, 0].int().tolist() == [[1, 0, 0, 0], [1, 1, 0, 0], [1, 1, 1, 0], [0, 1, 1, 1]]
-    assert _mask_alone("sdpa", query, None) is None
-    assert _mask_alone("sdpa", query, 5) is None  # the window holds the whole sequence
+    assert _mask_alone("sdpa", query, 0, None) is None
+    assert _mask_alone("sdpa", query, 0, 5) is None  # the window holds the whole sequence
+    behind = _mask_alone("sdpa", query[:, :, :2], 3, 4)  # two tokens behind three that are shared
+    assert behind[0, 0].int().tolist() == [[1, 1, 1, 1, 0], [0, 1, 1, 1, 1]]
     lowest = torch.finfo(torch.float32).min
-    assert _mask_alone("eager", query[:, :, :2], None)[0, 0].tolist() == [[0.0, lowest], [0.0, 0.0]]
+    assert _mask_alone("eager", query[:, :, :2], 0, None)[0, 0].tolist() == [[0.0, lowest], [0.0, 0.0]]
+
+
+@pytest.mark.parametrize("family", ["llama", "sliding mistral", "sliding gemma2", "gpt2"])
+def test_what_our_attention_does_not_cover_goes_through_the_models_own(family, monkeypatch):
+    model = model_of(family)
+    assert take_segments(model)
+    ours = in_a_row(model, FIRST, SECOND)
+    monkeypatch.setattr(segments, "_is_ours", lambda states: False)
+    for one, other in zip(in_a_row(model, FIRST, SECOND), ours, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("options", "is_plain"),
+    [
+        (
+            {"dropout": 0.0, "scaling": 1.0, "sliding_window": 3, "softcap": 5.0, "output_attentions": False},
+            True,
+        ),
+        ({"dropout": 0.1}, False),
+        ({"s_aux": torch.ones(2)}, False),
+        ({"output_attentions": True}, False),
+        ({"is_causal": False}, False),
+    ],
+)
+def test_only_plain_causal_attention_is_ours(options, is_plain):
+    assert segments._is_plain(torch.nn.Identity(), options) == is_plain
+
+
+def test_attention_that_looks_ahead_is_not_ours():
+    module = torch.nn.Identity()
+    module.is_causal = False
+    assert not segments._is_plain(module, {})
+
+
+def test_dropout_of_attention_is_still_applied():
+    model = tiny_model(attention_dropout=0.5).train()
+    assert take_segments(model)
+    assert not torch.equal(in_a_row(model, FIRST)[0], in_a_row(model, FIRST)[0])

@@ -16,7 +16,7 @@ def test_packed_rows_stand_one_after_another_each_counted_from_its_own_beginning
     batch = pack([SHORT, LONG])
     assert batch.ids.tolist() == [[5, 6, 7, 8, 9, 10, 11]]
     assert batch.places.tolist() == [[0, 1, 2, 0, 1, 2, 3]]
-    assert batch.mask.tolist() == [[[[3, 4]]]]
+    assert batch.mask.tolist() == [[[[3, 0, 0], [4, 0, 0]]]]  # length; nothing shared
     assert batch.spans == ((0, 0, 3), (0, 3, 7))
     assert batch.positions.tolist() == [1, 3, 5]  # what stands before 7, 9 and 11
     assert batch.targets.tolist() == [7, 9, 11]

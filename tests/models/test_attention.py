@@ -1,0 +1,98 @@
+import pytest
+import torch
+from torch.nn.functional import scaled_dot_product_attention
+
+from engine.models import attention
+from engine.models.attention import Scoring, Segment, attend
+from tests.models.plain_attention import plain_attention
+
+ROW = (Segment(0, 9), Segment(9, 4), Segment(13, 1))
+BRANCHES = (Segment(0, 8), Segment(8, 3, 0, 5), Segment(11, 2, 0, 8), Segment(13, 1))
+
+
+def states(heads, groups, tokens, width=6, dtype=torch.float64, wide=None):
+    torch.manual_seed(0)
+    shapes = [(heads, tokens, width), (groups, tokens, width), (groups, tokens, wide or width)]
+    return [torch.randn(shape, dtype=dtype).requires_grad_() for shape in shapes]
+
+
+def with_gradients(function, inputs, parts, scoring):
+    """What is found, and the gradients of a random weighting of it."""
+    found = function(*inputs, parts, scoring)
+    weighting = torch.randn(found.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    gradients = torch.autograd.grad((found * weighting.to(found.dtype)).sum(), inputs)
+    return [found.detach(), *gradients]
+
+
+@pytest.mark.parametrize("block", [2, 3, 128])
+@pytest.mark.parametrize("parts", [ROW, BRANCHES], ids=["row", "branches"])
+@pytest.mark.parametrize("groups", [1, 2, 4])
+@pytest.mark.parametrize(
+    ("window", "cap"), [(None, None), (1, None), (3, None), (6, None), (None, 0.7), (4, 0.7), (50, 2.0)]
+)
+def test_it_is_attention_written_out_and_so_are_its_gradients(window, cap, groups, parts, block, monkeypatch):
+    monkeypatch.setattr(attention, "_ROWS", block)
+    monkeypatch.setattr(attention, "_FEWEST", block)
+    scoring, inputs = Scoring(0.6, window, cap), states(4, groups, 14, wide=5)
+    expected = with_gradients(plain_attention, inputs, parts, scoring)
+    for found, wanted in zip(with_gradients(attend, inputs, parts, scoring), expected, strict=True):
+        torch.testing.assert_close(found, wanted, atol=1e-12, rtol=1e-10)
+
+
+def by_torch(query, key, value, parts, scoring):
+    """Each whole sequence through torch's own attention."""
+    group, found = len(query) // len(key), []
+    for part in parts:
+        own = slice(part.start, part.start + part.length)
+        keys, values = (each[:, own].repeat_interleave(group, dim=0) for each in (key, value))
+        out = scaled_dot_product_attention(
+            query[None, :, own], keys[None], values[None], is_causal=True, scale=scoring.scale
+        )
+        found.append(out[0].transpose(0, 1))
+    return torch.cat(found)
+
+
+LONG = (Segment(0, 200), Segment(200, 77))
+
+
+def test_in_float32_it_agrees_with_torchs_own_to_a_millionth():
+    inputs = states(6, 2, 277, 16, torch.float32)
+    expected = with_gradients(by_torch, inputs, LONG, Scoring(0.25))
+    for found, wanted in zip(with_gradients(attend, inputs, LONG, Scoring(0.25)), expected, strict=True):
+        assert (found - wanted).abs().max() <= 1e-6 * wanted.abs().max()
+
+
+@pytest.mark.parametrize("scale", [0.125, 1.0])
+def test_in_bfloat16_it_is_about_as_exact_as_torchs_own(scale):
+    inputs = [each.detach().bfloat16().requires_grad_() for each in states(6, 2, 277, 64, torch.float32)]
+    exact = [each.detach().double().requires_grad_() for each in inputs]
+    expected = with_gradients(by_torch, exact, LONG, Scoring(scale))
+
+    def errors(function):
+        found = with_gradients(function, inputs, LONG, Scoring(scale))
+        return [
+            ((one.double() - other).norm() / other.norm()).item()
+            for one, other in zip(found, expected, strict=True)
+        ]
+
+    for own, of_torch in zip(errors(attend), errors(by_torch), strict=True):
+        assert own < 1.5 * of_torch
+
+
+def test_nothing_is_kept_but_queries_keys_and_values():
+    inputs, kept = states(4, 2, 14), []
+
+    def keep(tensor):
+        kept.append(tensor.data_ptr())
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        attend(*inputs, ROW, Scoring(1.0))
+    assert kept == [each.data_ptr() for each in inputs]
+
+
+def test_autocast_does_not_make_its_scores_narrow():
+    inputs = states(4, 2, 14, dtype=torch.float32)
+    expected = attend(*inputs, ROW, Scoring(1.0))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(attend(*inputs, ROW, Scoring(1.0)), expected)
