@@ -113,7 +113,7 @@ def exo_pair(policy: PairLogps, reference: PairLogps, settings: ExoPairSettings)
     """KL of (S(bd), S(-bd)) from the votes (1-e, e): efficient exact optimization, Ji et al. 2024, equation 16."""
     chosen, rejected = _rewards(policy, reference, settings)
     margin = chosen - rejected
-    votes = margin.new_tensor(settings.label_smoothing)
+    votes = torch.full_like(margin, settings.label_smoothing)
     losses = torch.sigmoid(margin) * (F.logsigmoid(margin) - torch.log1p(-votes))
     losses = losses + torch.sigmoid(-margin) * (F.logsigmoid(-margin) - torch.log(votes))
     return PairTerms(losses, chosen, rejected)

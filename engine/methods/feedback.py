@@ -12,7 +12,7 @@ from engine.job.errors import JobError
 from engine.job.feedback_methods import BcoSettings, KtoSettings
 from engine.job.settings import unknown_name
 from engine.methods.logprobs import exact
-from engine.methods.loss import Loss, Mean, mean_of
+from engine.methods.loss import Loss, Mean, mean_of, mean_where
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ def feedback_loss(
     reference: AnswerLogps | None,
     desirable: Tensor,
     settings: Any,  # Any: the card's own dataclass
-    baseline: float = 0.0,
+    baseline: Tensor | float = 0.0,
 ) -> Loss:
     """The loss `kind` over B answers: sum over answers, count B; `desirable` (B,) is true for the good ones.
 
@@ -50,32 +50,35 @@ def feedback_loss(
     policy, reference = policy.exact(), reference.exact()
     ratio = policy.logps - reference.logps
     lead = FEEDBACK[kind](ratio, settings, baseline)
-    sign = torch.where(desirable, lead.new_tensor(1.0), lead.new_tensor(-1.0))
-    weights = lead.new_tensor([settings.undesirable_weight, settings.desirable_weight])
-    weight = weights[desirable.long()]
+    sign = torch.ones_like(lead).where(desirable, -1.0)
+    weight = torch.full_like(lead, settings.desirable_weight).where(desirable, settings.undesirable_weight)
     losses = weight * LOSS_OF_LEAD[kind](sign * lead)
     metrics = _metrics(settings.beta * ratio, policy.tokens, desirable, sign * lead)
     metrics["kl"] = _kl(kind, ratio, policy.tokens, baseline)
     return Loss(losses.sum(), float(losses.numel()), metrics)
 
 
-def kto(ratio: Tensor, settings: KtoSettings, baseline: float) -> Tensor:
+def kto(ratio: Tensor, settings: KtoSettings, baseline: Tensor | float) -> Tensor:
     """B (log-ratio - z): Kahneman-Tversky optimization, Ethayarajh et al. 2024, equation 7, z the KL estimate."""
     return settings.beta * (ratio - baseline)
 
 
-def bco(ratio: Tensor, settings: BcoSettings, baseline: float) -> Tensor:
+def bco(ratio: Tensor, settings: BcoSettings, baseline: Tensor | float) -> Tensor:
     """B log-ratio - delta: binary classifier optimization, Jung et al. 2024, equation 9, delta the reward shift."""
     return settings.beta * ratio - baseline
 
 
-def kl_estimate(policy: AnswerLogps, reference: AnswerLogps) -> float:
-    """KTO's z0: the mean log-ratio of prompts with other rows' answers, at least 0 (section 4.1 of the paper)."""
+def kl_estimate(policy: AnswerLogps, reference: AnswerLogps) -> Tensor:
+    """KTO's z0: the mean log-ratio of prompts with other rows' answers, at least 0 (section 4.1 of the paper).
+
+    A scalar without gradient, where the log-probabilities are: nothing waits for it.
+    """
     ratio = exact(policy.logps) - exact(reference.logps)
-    return max(0.0, float(ratio.detach().double().mean()))
+    wide = ratio if ratio.device.type == "mps" else ratio.double()  # Apple's GPUs have no float64
+    return wide.detach().mean().clamp(min=0)
 
 
-Lead = Callable[[Tensor, Any, float], Tensor]  # Any: the kind's own settings
+Lead = Callable[[Tensor, Any, Tensor | float], Tensor]  # Any: the kind's own settings
 FEEDBACK: dict[str, Lead] = {"kto": kto, "bco": bco}
 """How far each answer (B,) lies above the baseline, in the units of the reward."""
 
@@ -89,16 +92,16 @@ LOSS_OF_LEAD: dict[str, Callable[[Tensor], Tensor]] = {
 def _metrics(rewards: Tensor, tokens: Tensor, desirable: Tensor, lead: Tensor) -> dict[str, Mean]:
     correct = (lead > 0).to(lead.dtype) + 0.5 * (lead == 0).to(lead.dtype)
     return {
-        "reward_chosen": mean_of(rewards[desirable]),
-        "reward_rejected": mean_of(rewards[~desirable]),
-        "length_chosen": mean_of(tokens[desirable]),
-        "length_rejected": mean_of(tokens[~desirable]),
+        "reward_chosen": mean_where(desirable, rewards),
+        "reward_rejected": mean_where(~desirable, rewards),
+        "length_chosen": mean_where(desirable, tokens),
+        "length_rejected": mean_where(~desirable, tokens),
         "accuracy": mean_of(correct),
     }
 
 
-def _kl(kind: str, ratio: Tensor, tokens: Tensor, baseline: float) -> Mean:
+def _kl(kind: str, ratio: Tensor, tokens: Tensor, baseline: Tensor | float) -> Mean:
     """For "kto" its own estimate, per answer; else half the squared log-ratio per token, as for pairs."""
     if kind == "kto":
-        return ratio.new_tensor(baseline * len(ratio)), float(len(ratio))
+        return mean_of(torch.zeros_like(ratio) + baseline)
     return mean_of(0.5 * ratio**2 / tokens)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-Mean = tuple[Tensor, float]
+Mean = tuple[Tensor, Tensor | float]
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,11 @@ class Loss:
 def mean_of(values: Tensor) -> Mean:
     """Values (B,) as a metric: their sum without gradient, and how many they are."""
     return values.detach().sum(), float(values.numel())
+
+
+def mean_where(condition: Tensor, values: Tensor) -> Mean:
+    """Those of `values` (B,) where `condition` (B,) holds, as a metric. How many is counted where they are."""
+    return values.detach().where(condition, 0.0).sum(), condition.sum()
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from engine.job.channel import Desk
@@ -54,26 +55,62 @@ class Between:
         if self._state.step == 0:
             self._sampler.sample(0, self._is_stop_asked)
 
-    def may_go_on(self) -> bool:
-        """Obey all commands; False when one was to stop. While paused, wait here and still obey."""
+    def may_go_on(self, catch_up: Callable[[], None]) -> bool:
+        """Obey all commands; False when one was to stop. While paused, wait here and still obey.
+
+        `catch_up` is called before the first: what they see and save is the last update begun.
+        """
         while True:
             self._listen()
+            if self._inbox:
+                catch_up()
             while self._inbox and self.stop is None:
                 self._obey(self._inbox.popleft())
             if self.stop is not None or not self._is_paused:
                 return self.stop is None
             time.sleep(_POLL)
 
-    def corrected(self, correction: Correction) -> None:
-        """After an update: tell it, then look, sample and save where it is time to."""
-        self._tell_step(correction)
+    def told(self, correction: Correction) -> None:
+        """After an update: tell it. `state.step` is its number."""
+        state, total = self._state, correction.total
+        metrics = self._signs.told(total.metrics, state.step - 1)
+        state.first_loss = total.loss if state.first_loss is None else state.first_loss
+        state.last_loss = total.loss
+        state.tokens += correction.tokens
+        state.seconds += correction.seconds
+        if not self._is_under_way:
+            self._is_under_way = True
+            self._desk.tell(Phase("training", "Training"))
+        self._desk.tell(
+            Step(
+                step=state.step,
+                steps=state.steps,
+                epoch=correction.epoch,
+                loss=total.loss,
+                learning_rate=correction.rate,
+                gradient_norm=correction.norm,
+                tokens=correction.tokens,
+                tokens_per_second=correction.tokens / max(correction.seconds, 1e-9),
+                memory=self._gauge.read(),
+                seconds=correction.seconds,
+                rows=tuple(example.number for example in correction.examples),
+                metrics=metrics,
+            )
+        )
+        self._signs.heed(metrics, state.step)
+
+    def is_due(self, step: int) -> bool:
+        """Whether to look around after this update."""
+        return self._is_check_due(step) or self._is_sample_due(step) or self._keeper.is_due
+
+    def look(self) -> None:
+        """Check, sample and save where it is time to; all that was begun has been told."""
         state = self._state
-        is_last = state.step == state.steps
-        if is_last or state.step % self._rhythm.evaluate_every == 0:
+        if self._is_check_due(state.step):
             self._evaluate()
-        if is_last or state.step % self._rhythm.sample_every == 0:
+        if self._is_sample_due(state.step):
             self._sampler.sample(state.step, self._is_stop_asked)
-        if self._keeper.is_due and not is_last:
+        if self._keeper.is_due and state.step < state.steps:
             self.save("time")
 
     def save(self, reason: str) -> None:
@@ -93,6 +130,12 @@ class Between:
                 if was_full:
                     self._desk.tell(Continued(self._state.step))
                 return
+
+    def _is_check_due(self, step: int) -> bool:
+        return step == self._state.steps or step % self._rhythm.evaluate_every == 0
+
+    def _is_sample_due(self, step: int) -> bool:
+        return step == self._state.steps or step % self._rhythm.sample_every == 0
 
     def _listen(self) -> None:
         self._inbox.extend(self._desk.heard())
@@ -143,34 +186,6 @@ class Between:
         self._signs.heed_check(metrics, state.step)
         if is_best and self._keeper.keeps_best:
             self.save("best")
-
-    def _tell_step(self, correction: Correction) -> None:
-        state, total = self._state, correction.total
-        metrics = self._signs.told(total.metrics, state.step - 1)
-        state.first_loss = total.loss if state.first_loss is None else state.first_loss
-        state.last_loss = total.loss
-        state.tokens += correction.tokens
-        state.seconds += correction.seconds
-        if not self._is_under_way:
-            self._is_under_way = True
-            self._desk.tell(Phase("training", "Training"))
-        self._desk.tell(
-            Step(
-                step=state.step,
-                steps=state.steps,
-                epoch=correction.epoch,
-                loss=total.loss,
-                learning_rate=correction.rate,
-                gradient_norm=correction.norm,
-                tokens=correction.tokens,
-                tokens_per_second=correction.tokens / max(correction.seconds, 1e-9),
-                memory=self._gauge.read(),
-                seconds=correction.seconds,
-                rows=tuple(example.number for example in correction.examples),
-                metrics=metrics,
-            )
-        )
-        self._signs.heed(metrics, state.step)
 
     def _wait_for_space(self) -> bool:
         """Wait for a Resume or some seconds; False when a stop was heard instead."""

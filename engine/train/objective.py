@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import torch
+from torch import Tensor
 
 from engine.job.cards import resolve
 from engine.job.job import Job
@@ -22,7 +23,12 @@ _MEMORY = 0.9  # how much of BCO's running means stays at each update
 
 
 class Objective(Protocol):
-    """The loss of an update, and what is remembered from one update to the next."""
+    """The loss of an update, and what is remembered from one update to the next.
+
+    `needs_numbers`: an update's mean loss and metrics must have been read before the next begins.
+    """
+
+    needs_numbers: bool
 
     def over(self, examples: Sequence[Example], size: int) -> BatchLoss:
         """The loss of each batch of these examples, which are one update or all rows kept back.
@@ -30,8 +36,11 @@ class Objective(Protocol):
         What holds for all of them together is computed here, `size` examples at a time.
         """
 
-    def corrected(self, step: int, total: Totals) -> None:
-        """After update `step`, whose mean loss and metrics are given."""
+    def corrected(self, step: int) -> None:
+        """After the weights' update `step`, whose numbers may still be on their way."""
+
+    def read(self, total: Totals) -> None:
+        """Mean loss and metrics of the next update in order."""
 
 
 def objective_of(
@@ -51,6 +60,8 @@ def objective_of(
 class AnswerObjective:
     """Learning from given answers or running text: every batch by itself."""
 
+    needs_numbers = False
+
     def __init__(self, loss: LossFunction, job: Job, policy: Policy) -> None:
         self._loss, self._method, self._policy = loss, job.method, policy
         self._is_smoothed = getattr(job.method.settings, "label_smoothing", 0.0) > 0
@@ -59,7 +70,10 @@ class AnswerObjective:
         """Each batch by itself."""
         return self._of
 
-    def corrected(self, step: int, total: Totals) -> None:
+    def corrected(self, step: int) -> None:
+        """Nothing is remembered."""
+
+    def read(self, total: Totals) -> None:
         """Nothing is remembered."""
 
     def _of(self, batch: Batch) -> Loss:
@@ -73,6 +87,8 @@ class PairObjective:
     A method that needs none is only measured against it, where the rows are known: those kept back.
     """
 
+    needs_numbers = False
+
     def __init__(self, loss: LossFunction, job: Job, policy: Policy, reference: Reference | None) -> None:
         self._loss, self._method, self._policy, self._reference = loss, job.method, policy, reference
         self._is_needed = job.method_card.needs_reference
@@ -81,10 +97,13 @@ class PairObjective:
         """Each batch by itself."""
         return self._of
 
-    def corrected(self, step: int, total: Totals) -> None:
+    def corrected(self, step: int) -> None:
         """The reference may follow the model."""
         if self._reference is not None:
             self._reference.corrected(step)
+
+    def read(self, total: Totals) -> None:
+        """Nothing is remembered."""
 
     def _of(self, batch: Batch) -> Loss:
         anchor = None
@@ -113,6 +132,7 @@ class FeedbackObjective:
             raise ValueError("feedback needs a reference")
         self._loss, self._method, self._policy = loss, job.method, policy
         self._reference, self._memory = reference, memory
+        self.needs_numbers = job.method.kind == "bco"
 
     def over(self, examples: Sequence[Example], size: int) -> BatchLoss:
         """Each batch, measured from the baseline of all examples together."""
@@ -125,18 +145,21 @@ class FeedbackObjective:
 
         return of
 
-    def corrected(self, step: int, total: Totals) -> None:
-        """Remember the rewards; the reference may follow the model."""
+    def corrected(self, step: int) -> None:
+        """The reference may follow the model."""
+        self._reference.corrected(step)
+
+    def read(self, total: Totals) -> None:
+        """Remember the rewards."""
         for name in ("reward_chosen", "reward_rejected"):
             if name in total.metrics:
                 before = self._memory.get(name, total.metrics[name])
                 self._memory[name] = _MEMORY * before + (1 - _MEMORY) * total.metrics[name]
-        self._reference.corrected(step)
 
     def _middle(self) -> float:
         return 0.5 * (self._memory.get("reward_chosen", 0.0) + self._memory.get("reward_rejected", 0.0))
 
-    def _kl(self, examples: Sequence[Example], size: int) -> float:
+    def _kl(self, examples: Sequence[Example], size: int) -> Tensor:
         policy, reference = [], []
         batches = (
             batch

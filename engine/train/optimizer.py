@@ -40,6 +40,9 @@ class Optimizer:
         """`factor` tells by name how many times the run's learning rate a parameter has."""
         self._named = dict(parameters)
         self._clip = settings.clip or math.inf
+        device = next(iter(self._named.values())).device
+        self._is_fused = device.type in ("cpu", "cuda")
+        self._is_halted = torch.zeros((), device=device)
         groups: dict[tuple[bool, float], list[torch.nn.Parameter]] = {}
         for name, weight in self._named.items():
             groups.setdefault((weight.dim() > 1, factor(name)), []).append(weight)
@@ -56,27 +59,43 @@ class Optimizer:
             ],
             betas=(settings.beta1, settings.beta2),
             eps=settings.epsilon,
-            fused=next(iter(self._named.values())).device.type in ("cpu", "cuda"),
+            fused=self._is_fused,
         )
 
     def clear(self) -> None:
         """Forget all gradients."""
         self._adamw.zero_grad(set_to_none=True)
 
-    def divide_gradients(self, count: float) -> None:
+    def divide_gradients(self, count: Tensor | float) -> None:
         """Turn the gradients of a sum over `count` into those of its mean."""
         torch._foreach_div_(self._gradients(), count)
 
-    def norm(self) -> float:
-        """The length of the whole gradient."""
-        return float(torch.nn.utils.get_total_norm(self._gradients()))
+    def norm(self) -> Tensor:
+        """The length of the whole gradient, a scalar where the gradients are."""
+        return torch.nn.utils.get_total_norm(self._gradients())
 
-    def correct(self, rate: float, norm: float) -> None:
+    def halt_unless_finite(self, *numbers: Tensor) -> None:
+        """Change nothing any more, from the next correction on, if one of these scalars is not a number.
+
+        It is decided where the gradients are, and for good: later updates may be on their way already.
+        """
+        is_runaway = torch.stack([~each.detach().isfinite() for each in numbers]).any()
+        self._is_halted = torch.maximum(self._is_halted, is_runaway.to(self._is_halted))
+
+    def correct(self, rate: float, norm: Tensor) -> None:
         """Take one step at this learning rate, the gradient (of length `norm`) cut to the clipping length."""
-        if norm > self._clip:
-            torch._foreach_mul_(self._gradients(), self._clip / norm)
         for group in self._adamw.param_groups:
             group["lr"] = rate * group["factor"]
+        excess = (norm / self._clip).clamp(min=1)
+        if (
+            self._is_fused
+        ):  # the kernel divides and skips as it does for torch's GradScaler: nobody has to wait
+            self._adamw.grad_scale = excess  # type: ignore[attr-defined]
+            self._adamw.found_inf = self._is_halted  # type: ignore[attr-defined]
+        elif self._is_halted.item():
+            return
+        else:
+            torch._foreach_div_(self._gradients(), excess)
         self._adamw.step()
 
     def state(self) -> dict[str, Tensor]:

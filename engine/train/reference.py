@@ -109,7 +109,7 @@ class Reference:
     def _of(self, batch: Batch) -> Tensor:
         if not self.needs_preparing:
             self._learn(batch)
-        return self.known[list(batch.examples)].to(batch.ids.device)
+        return self.known[list(batch.examples)].to(batch.ids.device, non_blocking=batch.ids.is_cuda)
 
     def _learn(self, batch: Batch) -> None:
         places = torch.tensor(batch.examples)

@@ -13,6 +13,7 @@ from engine.methods.feedback import AnswerLogps, feedback_loss
 from engine.methods.pairs import PairLogps
 from engine.methods.preference import preference_loss
 from tests.methods.pairs import log_sigmoid, settings_of, sigmoid
+from tests.train.reading_watch import ReadingWatch
 
 LOSSES = [kind for kind, card in METHODS.items() if card.family in ("preference", "feedback")]
 NO_FORMULA = "TRL has no such formula"
@@ -128,6 +129,14 @@ def test_as_beta_goes_to_zero_only_what_does_not_depend_on_it_is_left(kind):
     beta, case = 1e-8, CASES[kind]
     found = beta**case.power * loss_of(kind, *numbers(kind), beta=beta)
     assert found == pytest.approx(case.limit, rel=1e-6)
+
+
+@pytest.mark.parametrize("kind", LOSSES)
+def test_no_loss_asks_for_a_number(kind):
+    """On a device of its own that would make the program wait for it in the middle of an update."""
+    with ReadingWatch() as watch:
+        loss_of(kind, *numbers(kind))
+    assert watch.seen == ["aten::_local_scalar_dense"]  # our own, of the mean
 
 
 @pytest.mark.parametrize("kind", LOSSES)

@@ -38,7 +38,7 @@ def test_decay_pulls_matrices_and_spares_vectors():
     matrix, vector = torch.nn.Parameter(torch.ones(1, 1)), torch.nn.Parameter(torch.ones(1))
     adamw = Optimizer({"m": matrix, "v": vector}, TrainSection(weight_decay=0.5))
     matrix.grad, vector.grad = torch.zeros(1, 1), torch.zeros(1)
-    adamw.correct(0.1, 0.0)
+    adamw.correct(0.1, adamw.norm())
     assert matrix.item() == pytest.approx(1 - 0.1 * 0.5)
     assert vector.item() == 1.0
 

@@ -98,10 +98,12 @@ def test_training_lowers_the_loss(tmp_path):
 def test_a_loss_that_is_no_number_ends_the_run_and_keeps_the_last_checkpoint(tmp_path, monkeypatch):
     original, calls = loop.accumulate, []
 
-    def broken(training, examples, size):
+    def broken(training, step, examples, size):
         calls.append(size)
-        total = original(training, examples, size)
-        return dataclasses.replace(total, loss=math.nan) if len(calls) == 3 else total
+        losses = original(training, step, examples, size)
+        return (
+            [dataclasses.replace(loss, sum=loss.sum * math.nan) for loss in losses] if step == 3 else losses
+        )
 
     monkeypatch.setattr(loop, "accumulate", broken)
     job = tiny_job(tmp_path, watch={"evaluate_every": 50})  # no checkpoint of the best beside it

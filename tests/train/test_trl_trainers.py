@@ -10,6 +10,7 @@ from peft import LoraConfig, get_peft_model_state_dict, set_peft_model_state_dic
 from engine.data.rows import Conversation, Message, Preference
 from engine.job.channel import Desk
 from engine.job.job import job_from_values
+from engine.methods.loss import add_up
 from engine.models.adapters import trained_parameters
 from engine.models.lora import add_lora
 from engine.models.template import encode, open_template
@@ -66,7 +67,7 @@ def ours(kind, rows, start):
     )
     losses = []
     for step in range(STEPS):
-        total = accumulate(training, examples[step * ROWS : (step + 1) * ROWS], ROWS)
+        total = add_up(accumulate(training, step + 1, examples[step * ROWS : (step + 1) * ROWS], ROWS))
         training.optimizer.divide_gradients(total.count)
         training.optimizer.correct(rate_at(step + 1, STEPS, RATE, 0.0, "linear"), training.optimizer.norm())
         losses.append(total.loss)
