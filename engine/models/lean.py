@@ -5,90 +5,128 @@ PEFT's and transformers'; whatever a lean way does not know at the moment of a c
 in, dropout, other numbers) goes the module's own way.
 """
 
-from types import MethodType
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from peft import PeftModel
-from peft.tuners.lora import Linear as LoraLinear
 from torch import Tensor
-from transformers.pytorch_utils import Conv1D
 
-from engine.models.lean_lora import Part, products
+from engine.models.lean_layers import is_frozen_matrix, is_low_rank, is_watched, parts_for
+from engine.models.lean_lora import products
+from engine.models.lean_mlp import activation_of, gated
+from engine.models.lean_norm import Form, form_of, normed
+from engine.models.lean_together import Together
 
-_NAME = "default"
+_READERS = ("q_proj", "k_proj", "v_proj")
+_GATED = ("gate_proj", "up_proj", "down_proj")
 
 
 def take_lean(model: torch.nn.Module) -> bool:
-    """Have the layers that this knows compute in our own way; False when there is none.
+    """Have what this knows of the model compute in our own way; False when no low-rank layer is among it.
 
-    Known are PEFT's low-rank layers beside frozen whole matrices.
+    Known are PEFT's low-rank layers beside frozen whole matrices and, in a model that has some, gated feed-forward
+    parts and normalisations that are frozen themselves.
     """
     leave_lean(model)
-    if not isinstance(model, PeftModel):
+    parts: list[Any] = list(model.modules()) if isinstance(model, PeftModel) else []
+    low_rank = [part for part in parts if is_low_rank(part)]
+    if not low_rank:
         return False
-    found = [part for part in model.modules() if is_low_rank(part)]
-    for part in found:
-        part.forward = MethodType(_alone, part)
-    return bool(found)
+    groups = [(part, _found(part, _READERS)) for part in parts]
+    feed_forward = [(part, _found(part, _GATED)) for part in parts]
+    for part in low_rank:
+        part.forward = _Product(part)
+    for part, members in groups:
+        if any(is_low_rank(member) for member in members):
+            _put_together(part, members)
+    for part, members in feed_forward:
+        activation = activation_of(part) if members else None
+        if activation is not None:
+            part.forward = _FeedForward(part, members, activation)
+    for part in parts:
+        form = form_of(part) if "RMSNorm" in type(part).__name__ else None
+        if form is not None:
+            part.forward = _Norm(part, *form)
+    return True
 
 
 def leave_lean(model: torch.nn.Module) -> None:
-    """Every layer computes as PEFT and transformers have it again."""
+    """Everything computes as PEFT and transformers have it again."""
     for part in model.modules():
-        if _is_ours(part):
+        own = vars(part).get("forward")
+        if isinstance(own, _OURS):
             del part.forward
+        if isinstance(own, _Product) and own.group is not None:
+            own.group.leave()
 
 
-def is_low_rank(module: Any) -> bool:
-    """Whether a module is PEFT's LoRA beside a whole frozen matrix, and nothing more than that."""
-    return (
-        type(module) is LoraLinear
-        and is_frozen_linear(module.base_layer)
-        and set(module.lora_A) == {_NAME}
-        and not module.lora_variant  # DoRA and its like
-        and not module.lora_bias[_NAME]
-    )
+@dataclass(eq=False)
+class _Product:
+    """A matrix product with or without LoRA, by itself or together with others that read the same."""
+
+    module: Any  # Any: PEFT's layers share no typed interface
+    group: Together | None = None
+
+    def __call__(self, x: Tensor, *args: Any, **options: Any) -> Tensor:
+        if not args and not options:
+            made = None if self.group is None else self.group.output(self.module, x)
+            if made is not None:
+                return made
+            parts = parts_for([self.module], x)
+            if parts is not None:
+                return products(x, parts)[0]
+        return _own_way(self.module, x, *args, **options)
 
 
-def is_frozen_linear(module: Any) -> bool:
-    """Whether a module is a plain matrix product whose weights do not learn; compressed ones are not."""
-    is_plain = type(module) in (torch.nn.Linear, Conv1D) and "forward" not in vars(module)
-    return is_plain and not any(weight.requires_grad for weight in module.parameters())
+@dataclass(eq=False)
+class _FeedForward:
+    """A gated feed-forward part as a whole."""
+
+    module: Any  # Any: each family has a class of its own
+    members: list[Any]
+    activation: str
+
+    def __call__(self, x: Tensor) -> Tensor:
+        parts = None if any(map(is_watched, self.members)) else parts_for(self.members, x)
+        return _own_way(self.module, x) if parts is None else gated(x, self.activation, *parts)
 
 
-def part_of_product(module: Any, states: Tensor) -> Part | None:
-    """The tensors of the layer as they are now; None where it has to go its own way for these states."""
-    if torch.is_autocast_enabled(states.device.type):
-        return None
-    if type(module) is not LoraLinear:
-        return _plain(module, states)
-    if module.disable_adapters or module.merged or module.active_adapters != [_NAME]:
-        return None
-    dropout: Any = module.lora_dropout[_NAME]
-    base = _plain(module.base_layer, states)
-    if base is None or (dropout.training and getattr(dropout, "p", 0.0) > 0):
-        return None
-    a: Any = module.lora_A[_NAME].weight
-    b: Any = module.lora_B[_NAME].weight
-    return Part(base.weight, base.bias, a, b, module.scaling[_NAME])
+@dataclass(eq=False)
+class _Norm:
+    """A normalisation whose weight is frozen."""
+
+    module: Any  # Any: each family has a class of its own
+    eps: float
+    form: Form
+
+    def __call__(self, x: Tensor) -> Tensor:
+        weight: Tensor = self.module.weight
+        is_known = not weight.requires_grad and weight.dtype == x.dtype
+        if is_known and not torch.is_autocast_enabled(x.device.type):
+            return normed(x, weight, self.eps, self.form)
+        return _own_way(self.module, x)
 
 
-def _plain(module: Any, states: Tensor) -> Part | None:
-    weight: Tensor = module.weight
-    is_watched = module._forward_hooks or module._forward_pre_hooks
-    if is_watched or weight.requires_grad or weight.dtype != states.dtype:
-        return None
-    return Part(weight.t() if isinstance(module, Conv1D) else weight, module.bias, None, None, 1.0)
+_OURS = (_Product, _FeedForward, _Norm)
 
 
-def _alone(self: Any, x: Tensor, *args: Any, **options: Any) -> Tensor:
-    part = None if args or options else part_of_product(self, x)
-    if part is None:
-        own: Tensor = type(self).forward(self, x, *args, **options)
-        return own
-    return products(x, [part])[0]
+def _own_way(module: Any, *args: Any, **options: Any) -> Tensor:
+    made: Tensor = type(module).forward(module, *args, **options)
+    return made
 
 
-def _is_ours(module: torch.nn.Module) -> bool:
-    return getattr(vars(module).get("forward"), "__module__", None) == __name__
+def _found(part: torch.nn.Module, names: Sequence[str]) -> list[Any]:
+    """The children of these names, where all are matrices that this knows; else none."""
+    children = dict(part.named_children())
+    members = [children[name] for name in names if name in children]
+    is_known = all(is_low_rank(member) or is_frozen_matrix(member) for member in members)
+    return members if is_known and len(members) == len(names) else []
+
+
+def _put_together(attention: torch.nn.Module, members: list[Any]) -> None:
+    group = Together(members)
+    group.watch(attention)
+    for member in members:
+        member.forward = _Product(member, group)

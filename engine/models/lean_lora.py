@@ -28,7 +28,7 @@ class Part(NamedTuple):
 def products(states: Tensor, parts: Sequence[Part]) -> tuple[Tensor, ...]:
     """What each part makes of the same states (..., D), as (..., O)."""
     scales = tuple(part.scale for part in parts)
-    made: tuple[Tensor, ...] = _Products.apply(states, scales, *(t for part in parts for t in part[:PART]))
+    made: tuple[Tensor, ...] = _Products.apply(states, scales, *handed(parts))
     return made
 
 
@@ -50,7 +50,7 @@ def forward(states: Tensor, parts: Sequence[Part]) -> tuple[list[Tensor], Tensor
 
 
 def backward(
-    states: Tensor,
+    states: Tensor | None,
     narrow: Tensor | None,
     parts: Sequence[Part],
     from_outputs: Sequence[Tensor | None],
@@ -59,30 +59,23 @@ def backward(
     """Gradients of the states (N, D) and, in float32, of each part's A and B in turn.
 
     `from_outputs` are those of the products (N, O), `wants` what is wanted: of the states, and of each A and B.
+    `states` and `narrow` are what `forward` took and gave, None where no part has an adapter.
     """
-    into_states, weights = None, []
-    whole = torch.cat(
-        [_narrowed(part, grad, states) for part, grad in zip(parts, from_outputs, strict=True)], 1
-    )
-    if wants[0]:
-        for part, grad in zip(parts, from_outputs, strict=True):
-            if grad is not None and into_states is None:
-                into_states = grad @ part.weight
-            elif grad is not None and into_states is not None:
-                into_states.addmm_(grad, part.weight)
-        down = _stacked(parts, states.dtype)
-        if down is not None and into_states is not None:
-            into_states.addmm_(whole, down)
-    at = 0
-    for number, (part, grad) in enumerate(zip(parts, from_outputs, strict=True)):
-        rank = 0 if part.a is None else len(part.a)
-        own = slice(at, at + rank)
+    pairs = list(zip(parts, from_outputs, strict=True))
+    narrowed = None if narrow is None else _narrowed(pairs, narrow)
+    into = _into_states(pairs, narrowed) if wants[0] else None
+    weights, at = [], 0
+    for number, (part, grad) in enumerate(pairs):
+        own = slice(at, at + (0 if part.a is None else len(part.a)))
         wants_a, wants_b = wants[1 + 2 * number : 3 + 2 * number]
-        is_reached = part.a is not None and grad is not None
-        weights.append((whole[:, own].t() @ states).float() if wants_a and is_reached else None)
-        weights.append(_of_b(grad, narrow, own, part.scale) if wants_b and is_reached else None)
-        at += rank
-    return into_states, weights
+        of_a = of_b = None
+        if wants_a and narrowed is not None and states is not None and grad is not None:
+            of_a = (narrowed[:, own].t() @ states).float()
+        if wants_b and narrow is not None and grad is not None:
+            of_b = (grad.t() @ narrow[:, own]).float().mul_(part.scale)
+        weights += [of_a, of_b]
+        at = own.stop
+    return into, weights
 
 
 def flat(states: Tensor) -> Tensor:
@@ -96,19 +89,27 @@ def _stacked(parts: Sequence[Part], dtype: torch.dtype) -> Tensor | None:
     return torch.cat(found) if len(found) > 1 else found[0] if found else None
 
 
-def _narrowed(part: Part, grad: Tensor | None, states: Tensor) -> Tensor:
-    """The gradient (N, R) of the states by A; of no width where the part has no adapter."""
-    if part.b is None:
-        return states.new_empty(len(states), 0)
-    if grad is None:
-        return states.new_zeros(len(states), part.b.shape[1])
-    return (grad @ part.b.to(grad.dtype)).mul_(part.scale)
+def _narrowed(pairs: Sequence[tuple[Part, Tensor | None]], narrow: Tensor) -> Tensor:
+    """The gradient (N, sum of R) of `narrow`."""
+    found = []
+    for part, grad in pairs:
+        if part.b is not None and grad is not None:
+            found.append((grad @ part.b.to(grad.dtype)).mul_(part.scale))
+        elif part.b is not None:
+            found.append(narrow.new_zeros(len(narrow), part.b.shape[1]))
+    return torch.cat(found, dim=1) if len(found) > 1 else found[0]
 
 
-def _of_b(grad: Tensor | None, narrow: Tensor | None, own: slice, scale: float) -> Tensor | None:
-    if grad is None or narrow is None:
-        return None
-    return (grad.t() @ narrow[:, own]).float().mul_(scale)
+def _into_states(pairs: Sequence[tuple[Part, Tensor | None]], narrowed: Tensor | None) -> Tensor | None:
+    into: Tensor | None = None
+    for part, grad in pairs:
+        if grad is not None:
+            into = grad @ part.weight if into is None else into.addmm_(grad, part.weight)
+    if into is not None and narrowed is not None:
+        down = _stacked([part for part, _ in pairs], into.dtype)
+        assert down is not None
+        into.addmm_(narrowed, down)
+    return into
 
 
 class _Products(torch.autograd.Function):
@@ -119,7 +120,7 @@ class _Products(torch.autograd.Function):
         made, narrow = forward(rows, parts)
         ctx.scales, ctx.shape = scales, states.shape
         ctx.set_materialize_grads(False)
-        ctx.save_for_backward(rows, narrow, *tensors)
+        ctx.save_for_backward(None if narrow is None else rows, narrow, *tensors)
         return tuple(out.view(*states.shape[:-1], out.shape[-1]) for out in made)
 
     @staticmethod
@@ -134,10 +135,19 @@ class _Products(torch.autograd.Function):
         return into, None, *spread(weights)
 
 
+def handed(parts: Sequence[Part]) -> list[Tensor | None]:
+    """The tensors of the parts one by one, as autograd handles them."""
+    return [tensor for part in parts for tensor in (part.weight, part.bias, part.a, part.b)]
+
+
 def gathered(tensors: Sequence[Tensor | None], scales: Sequence[float]) -> list[Part]:
-    """Parts of what autograd handles one by one."""
-    groups: Any = [tensors[at : at + PART] for at in range(0, len(tensors), PART)]  # Any: of four tensors
-    return [Part(*group, scale) for group, scale in zip(groups, scales, strict=True)]
+    """The parts whose tensors were `handed`."""
+    found = []
+    for scale in scales:
+        (weight, bias, a, b), tensors = tensors[:PART], tensors[PART:]
+        assert weight is not None
+        found.append(Part(weight, bias, a, b, scale))
+    return found
 
 
 def wanted(needs: Sequence[bool]) -> list[bool]:
