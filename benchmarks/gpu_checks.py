@@ -208,7 +208,7 @@ def _short_of_memory(bench: Bench, job: Job) -> Outcome:
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)
     told = [event.title for event in events_of(short) if isinstance(event, Remark)]
-    halved = [title for title in told if title.startswith("Memory ran out; going on")]
+    halved = [title for title in told if title.startswith("Memory ran out;")]
     off = _apart(losses_of(folder), losses_of(short))
     words = f"{halved[-1] if halved else 'Not provoked.'} Losses off by {off:.1e} (at most 2e-2)"
     return Outcome("memory runs out at 0.6 of what is needed", bool(halved) and off <= 2e-2, words)

@@ -52,7 +52,7 @@ def resolved(job: Job) -> tuple[Job, tuple[str, ...]]:
     """The job as it can be done, and a sentence for everything that was changed. Raises as `refuse_clashes`."""
     refuse_clashes(job)
     card = ADAPTERS[job.adapter.kind]
-    if job.train.checkpointing and not card.can_recompute:
+    if job.train.checkpointing == "on" and not card.can_recompute:
         words = f"Activations are kept: {card.title} does not work while they are recomputed."
-        return dataclasses.replace(job, train=dataclasses.replace(job.train, checkpointing=False)), (words,)
+        return dataclasses.replace(job, train=dataclasses.replace(job.train, checkpointing="off")), (words,)
     return job, ()

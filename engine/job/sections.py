@@ -1,9 +1,10 @@
-"""The sections of a job that every run has: data, rows, train, saving, watch, device; the model's has its own file."""
+"""The sections of a job that every run has: data, rows, saving, watch, device; model and train have their own files."""
 
 from dataclasses import dataclass
 
 from engine.job.model_section import STARTER, ModelSection
 from engine.job.settings import setting
+from engine.job.train_section import TrainSection
 
 __all__ = [
     "STARTER",
@@ -141,145 +142,6 @@ class RowsSection:
         },
         advanced=True,
         group="Text",
-    )
-
-
-@dataclass(frozen=True)
-class TrainSection:
-    """[train]: how long, how strongly, in what portions."""
-
-    epochs: float = setting(
-        1.0,
-        "How long",
-        "How many times every row is seen.",
-        term="epochs",
-        above=0.0,
-        high=1000.0,
-        group="Steps",
-    )
-    steps: int | None = setting(
-        None,
-        "Exact number of corrections",
-        "Overrides the epochs.",
-        term="steps",
-        low=1,
-        auto="epochs",
-        advanced=True,
-        group="Steps",
-    )
-    batch_size: int = setting(
-        16,
-        "Rows per correction",
-        "More is steadier and slower.",
-        term="batch size",
-        low=1,
-        high=65536,
-        group="Steps",
-    )
-    micro_batch: int | None = setting(
-        None,
-        "Rows at a time",
-        "Fewer needs less memory, same result.",
-        term="micro batch",
-        low=1,
-        auto="auto",
-        advanced=True,
-        group="Steps",
-    )
-    learning_rate: float = setting(
-        2e-4,
-        "How strongly",
-        "The size of each correction.",
-        term="learning rate",
-        above=0.0,
-        high=1.0,
-        group="Optimizer",
-    )
-    schedule: str = setting(
-        "cosine",
-        "Change over time",
-        "How the corrections grow smaller.",
-        term="schedule",
-        choices={"cosine": "Cosine, easing down", "linear": "Linear, down to zero", "constant": "Constant"},
-        advanced=True,
-        group="Optimizer",
-    )
-    warmup: float = setting(
-        0.03,
-        "Gentle start",
-        "Part of the run with a rising rate.",
-        term="warm-up",
-        low=0.0,
-        high=0.9,
-        advanced=True,
-        group="Optimizer",
-    )
-    weight_decay: float = setting(
-        0.0,
-        "Pull towards zero",
-        "Keeps the weights from growing large.",
-        term="weight decay",
-        low=0.0,
-        high=1.0,
-        advanced=True,
-        group="Optimizer",
-    )
-    clip: float = setting(
-        1.0,
-        "Largest correction",
-        "Cuts off sudden jumps; 0 never cuts.",
-        term="gradient clipping",
-        low=0.0,
-        high=1000.0,
-        advanced=True,
-        group="Optimizer",
-    )
-    beta1: float = setting(
-        0.9,
-        "Memory of the average",
-        "Smooths the direction of the correction.",
-        term="beta 1",
-        low=0.0,
-        high=0.9999,
-        advanced=True,
-        group="Optimizer",
-    )
-    beta2: float = setting(
-        0.999,
-        "Memory of the size",
-        "Smooths the size of the correction.",
-        term="beta 2",
-        low=0.0,
-        high=0.99999,
-        advanced=True,
-        group="Optimizer",
-    )
-    epsilon: float = setting(
-        1e-8,
-        "Smallest divisor",
-        "Guards against division by nearly zero.",
-        term="epsilon",
-        above=0.0,
-        high=1e-2,
-        advanced=True,
-        group="Optimizer",
-    )
-    checkpointing: bool = setting(
-        False,
-        "Free the memory",
-        "Slower by about a third, needs far less memory.",
-        term="recompute activations",
-        advanced=True,
-        group="Precision",
-    )
-    seed: int = setting(
-        42,
-        "Seed",
-        "The same seed gives the same order of rows.",
-        low=0,
-        high=2**31 - 1,
-        advanced=True,
-        group="Steps",
     )
 
 

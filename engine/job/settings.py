@@ -104,7 +104,7 @@ def parse_value(field: SettingField, text: str, where: str = "") -> Any:  # Any:
     """What `--set` and a form's text box give: `text` as the field's type, checked like a file's value."""
     text = text.strip()
     plain: object = text
-    if field.type is bool and text.lower() in _BOOLEANS:
+    if (field.type is bool or _takes_switch(field)) and text.lower() in _BOOLEANS:
         plain = _BOOLEANS[text.lower()]
     elif field.type in (int, float) and text != field.setting.auto:
         plain = _number(text, field.type, _dotted(where, field.name))
@@ -168,7 +168,14 @@ def _number(text: str, kind: type, dotted: str) -> float | int:
         ) from None
 
 
+def _takes_switch(field: SettingField) -> bool:
+    """Whether true and false mean two of the choices; older job files have a switch where there are three now."""
+    return {"on", "off"} <= set(field.setting.choices)
+
+
 def _convert(field: SettingField, value: object, dotted: str) -> object:
+    if isinstance(value, bool) and _takes_switch(field):
+        return "on" if value else "off"
     convert = _CONVERTERS.get(field.type)
     converted = convert(value) if convert else None
     if converted is None:

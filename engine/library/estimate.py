@@ -3,47 +3,20 @@
 import math
 from dataclasses import dataclass, replace
 
-from engine.job.adapters import ADAPTERS
-from engine.job.cards import AdapterCard
 from engine.job.errors import ModelError
 from engine.job.job import Job, with_kind
 from engine.library.architectures import SUPPORTED
 from engine.library.arithmetic import count_words, memory_words, plural, sum_words
 from engine.library.devices import Device, Machine, auto_dtype, choose_device, physical_cores
-from engine.library.memory_need import (
-    DTYPE_BYTES,
-    ENGINE_BYTES,
-    GAPS,
-    Portion,
-    activation_bytes,
-    logit_bytes,
-    trained_bytes,
-    weight_bytes,
-)
+from engine.library.memory_need import DTYPE_BYTES
+from engine.library.memory_plan import Case, Parts, Plan, RowStats, choose_plan, parts_of, plan_words
 from engine.library.model_folder import ModelInfo
-from engine.library.room import longest_row
 from engine.library.speed import known_speed, pays_to_pack, token_operations
-from engine.library.trained_count import trained_count, virtual_positions
-from engine.library.word_count import with_new_tokens, words_bytes, words_count, words_written_twice
+from engine.library.trained_count import virtual_positions
+from engine.library.word_count import with_new_tokens, words_written_twice
 
-_HEADROOM = 0.9  # share of the free memory that is used at most
-_ENOUGH_TOKENS = 16_384  # on a processor larger portions gain no speed
 _ADAMW_ON_DISK = 8  # float32: mean, mean of squares
 _LAYER_SECONDS = 0.003  # what one layer costs forward and back however small it is, on a processor
-
-
-@dataclass(frozen=True)
-class RowStats:
-    """What is known of the data: usable rows (those kept back included) and their tokens.
-
-    Tokens are those of one answer's row, template included, not yet cut; a preference row has two such.
-    `trained_share` is the share of the tokens that is learned from.
-    """
-
-    rows: int
-    tokens_mean: float
-    tokens_max: int
-    trained_share: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -52,6 +25,7 @@ class Estimate:
 
     `adapter` is what is trained with gradients and optimizer, `working` the vocabulary's scores and the engine
     itself. `seconds` is a range, low and high; None while the number of updates is unknown (`updates` 0).
+    `recomputed` is the number of layers that are computed again on the way back.
     """
 
     weights: int
@@ -67,46 +41,7 @@ class Estimate:
     seconds: tuple[float, float] | None
     disk: int
     arithmetic: str
-
-
-@dataclass(frozen=True)
-class _Case:
-    """Everything that an estimate follows from."""
-
-    job: Job
-    model: ModelInfo
-    device: Device
-    dtype: str
-    rows: RowStats | None
-    cores: int
-
-    @property
-    def card(self) -> AdapterCard:
-        return ADAPTERS[self.job.adapter.kind]
-
-    @property
-    def is_adapter(self) -> bool:
-        return not self.card.holds_float32
-
-    @property
-    def width(self) -> int:
-        return DTYPE_BYTES[self.dtype]
-
-    @property
-    def sequences(self) -> int:
-        """Texts in one row: a preference has two answers."""
-        return 2 if self.job.method_card.rows == "preference" else 1
-
-    @property
-    def longest(self) -> int:
-        limit = longest_row(self.job, self.model)
-        longest = min(limit, self.rows.tokens_max) if self.rows and self.rows.tokens_max > 0 else limit
-        return longest + virtual_positions(self.job.adapter.settings)
-
-    @property
-    def trained(self) -> int:
-        adapter = trained_count(self.model, self.job.adapter.settings)
-        return adapter + words_count(self.job, self.model)
+    recomputed: int = 0
 
 
 def estimate(job: Job, model: ModelInfo, rows: RowStats | None, machine: Machine) -> Estimate:
@@ -116,65 +51,38 @@ def estimate(job: Job, model: ModelInfo, rows: RowStats | None, machine: Machine
     """
     if model.model_type not in SUPPORTED:
         raise ModelError(model.problem or f"{model.name} cannot be trained.", model.advice)
-    case = _case(job, model, rows, machine)
-    micro_batch = _micro_batch(case)
-    parts = _parts(case, micro_batch)
+    case = case_of(job, model, rows, machine)
+    plan = choose_plan(case)
+    parts = parts_of(case, plan)
     updates = _updates(case)
     return Estimate(
-        *parts,
-        total=sum(parts),
+        weights=parts.weights,
+        adapter=parts.adapter,
+        activations=parts.activations,
+        working=parts.working,
+        total=parts.total,
         free=case.device.memory_free,
-        fits=sum(parts) <= case.device.memory_free,
-        micro_batch=micro_batch,
+        fits=parts.total <= case.device.memory_free,
+        micro_batch=plan.micro_batch,
         parameters_trained=case.trained,
         updates=updates,
-        seconds=_seconds(case, updates, micro_batch) if updates else None,
+        seconds=_seconds(case, updates, plan) if updates else None,
         disk=_disk(case),
-        arithmetic=_arithmetic(case, parts, micro_batch),
+        arithmetic=_arithmetic(case, parts, plan),
+        recomputed=plan.recomputed,
     )
 
 
-def _case(job: Job, model: ModelInfo, rows: RowStats | None, machine: Machine) -> _Case:
+def case_of(job: Job, model: ModelInfo, rows: RowStats | None, machine: Machine) -> Case:
+    """The job with `model` on `machine`, as plans are made for it."""
     absent = Device(job.device.kind, "", 0, 0)
     device = choose_device(machine, job.device.kind) or absent
     dtype = job.model.dtype if job.model.dtype != "auto" else auto_dtype(device, model.parameters)
     cores = min(job.device.threads or machine.cores, machine.cores, physical_cores())
-    return _Case(job, with_new_tokens(job, model), device, dtype, rows, cores)
+    return Case(job, with_new_tokens(job, model), device, dtype, rows, cores)
 
 
-def _parts(case: _Case, micro_batch: int) -> tuple[int, int, int, int]:
-    """Bytes of weights, of what is trained, of activations, and of working space."""
-    held = case.width if case.is_adapter else DTYPE_BYTES["float32"]
-    weights = weight_bytes(case.model, held, case.job.model.quantization != "none")
-    tokens = micro_batch * case.sequences * case.longest
-    share = case.rows.trained_share if case.rows else 1.0
-    portion = Portion(tokens, case.longest, math.ceil(tokens * share))
-    recompute = case.job.train.checkpointing and case.card.can_recompute
-    activations = activation_bytes(case.model, portion, case.width, case.is_adapter, recompute)
-    gaps = GAPS.get((case.device.kind, case.is_adapter), 1.0)
-    engine = ENGINE_BYTES.get(case.device.kind, ENGINE_BYTES["cpu"])
-    return (
-        weights,
-        trained_bytes(case.trained, case.card.can_switch_off),
-        int(activations * gaps),
-        logit_bytes(case.model, portion) + engine + words_bytes(case.job, case.model, case.width),
-    )
-
-
-def _micro_batch(case: _Case) -> int:
-    """As asked; else the largest power of two (or the whole batch) that fits with headroom."""
-    batch = case.job.train.batch_size
-    if case.job.train.micro_batch:
-        return min(case.job.train.micro_batch, batch)
-    powers = [2**n for n in range(batch.bit_length()) if 2**n < batch]
-    for rows in [batch, *reversed(powers)]:
-        is_enough = case.device.kind == "cpu" and rows * case.sequences * case.longest > _ENOUGH_TOKENS
-        if not is_enough and sum(_parts(case, rows)) <= _HEADROOM * case.device.memory_free:
-            return rows
-    return 1
-
-
-def _updates(case: _Case) -> int:
+def _updates(case: Case) -> int:
     train = case.job.train
     if train.steps:
         return train.steps
@@ -184,18 +92,20 @@ def _updates(case: _Case) -> int:
     return max(1, math.ceil(learned * train.epochs / train.batch_size))
 
 
-def _seconds(case: _Case, updates: int, micro_batch: int) -> tuple[float, float]:
+def _seconds(case: Case, updates: int, plan: Plan) -> tuple[float, float]:
     mean = min(case.rows.tokens_mean, case.longest) if case.rows else case.longest / 2
     batch = case.job.train.batch_size
     tokens = updates * batch * case.sequences * mean
     speed = known_speed(case.device.kind, case.dtype, case.cores)
-    portions = updates * _portions(case, micro_batch, mean)
-    seconds = tokens * token_operations(case.job, case.model) / speed.rate
+    portions = updates * _portions(case, plan.micro_batch, mean)
+    scored = case.rows.trained_share if case.rows else 1.0
+    share = plan.recomputed / case.model.layers
+    seconds = tokens * token_operations(case.job, case.model, scored, share) / speed.rate
     seconds += portions * case.model.layers * _LAYER_SECONDS
     return seconds / speed.spread, seconds * speed.spread
 
 
-def _portions(case: _Case, micro_batch: int, mean: float) -> int:
+def _portions(case: Case, micro_batch: int, mean: float) -> int:
     """How often an update goes through the model: packed rows fill each portion, padded ones count as the longest."""
     train, asked = case.job.train, case.job.rows.packing
     if virtual_positions(case.job.adapter.settings) or not pays_to_pack(asked, case.device.kind):
@@ -203,7 +113,7 @@ def _portions(case: _Case, micro_batch: int, mean: float) -> int:
     return math.ceil(train.batch_size * mean / (micro_batch * case.longest))
 
 
-def _disk(case: _Case) -> int:
+def _disk(case: Case) -> int:
     """The checkpoints that are kept, each with its optimizer, and the result."""
     saving = case.job.saving
     kept = saving.keep + (1 if saving.best and case.job.rows.validation > 0 else 0)
@@ -212,17 +122,19 @@ def _disk(case: _Case) -> int:
     return case.trained * (kept * (weights + _ADAMW_ON_DISK) + weights) + twice
 
 
-def _arithmetic(case: _Case, parts: tuple[int, int, int, int], micro_batch: int) -> str:
-    lines = [sum_words(parts, case.device.memory_free)]
+def _arithmetic(case: Case, parts: Parts, plan: Plan) -> str:
+    free = case.device.memory_free
+    lines = [sum_words((parts.weights, parts.adapter, parts.activations, parts.working), free)]
     width = case.width if case.is_adapter else DTYPE_BYTES["float32"]
     row, text = ("pair", "answer") if case.sequences == 2 else ("row", "row")
     lines.append(
         f"{count_words(case.model.parameters)} weights at {width} bytes each, "
-        f"{plural(micro_batch, row)} at a time, up to {case.longest:,} tokens per {text}."
+        f"{plural(plan.micro_batch, row)} at a time, up to {case.longest:,} tokens per {text}."
     )
+    lines.extend(plan_words(plan, case.model.layers))
     if case.card.saves != "model":
         full = replace(case, job=with_kind(case.job, "adapter", "full"))
-        need = sum(_parts(full, _micro_batch(full)))
-        verdict = "which would fit too" if need <= case.device.memory_free else "which is more than is free"
+        need = parts_of(full, choose_plan(full)).total
+        verdict = "which would fit too" if need <= free else "which is more than is free"
         lines.append(f"Training every weight would need {memory_words(need)}, {verdict}.")
     return "\n".join(lines)

@@ -64,15 +64,15 @@ def trained_bytes(trained: int, is_beside: bool) -> int:
 
 
 def activation_bytes(
-    model: ModelInfo, portion: Portion, width: int, is_adapter: bool, recompute: bool
+    model: ModelInfo, portion: Portion, width: int, is_adapter: bool, recomputed: int
 ) -> int:
-    """What is kept for the way back, plus one layer at work; `recompute` keeps each layer's input alone.
+    """What is kept for the way back, plus one layer at work; of `recomputed` layers their input alone is kept.
 
     `width` is the bytes of a number of the model.
     """
     layer = portion.tokens * _layer_bytes(model, portion, width, is_adapter)
-    kept = portion.tokens * model.hidden * width if recompute else layer
-    return int(model.layers * kept + layer)
+    inputs = portion.tokens * model.hidden * width
+    return int((model.layers - recomputed + 1) * layer + recomputed * inputs)
 
 
 def logit_bytes(model: ModelInfo, portion: Portion) -> int:

@@ -28,19 +28,21 @@ class Speed:
     spread: float
 
 
-def token_operations(job: Job, model: ModelInfo) -> float:
-    """Floating-point operations that one token of a row costs.
+def token_operations(job: Job, model: ModelInfo, scored: float = 1.0, recomputed: float = 0.0) -> float:
+    """Floating-point operations that one token of a row costs, on average.
 
-    A multiplication with a weight is two operations. Forward once, and backward once to the inputs; once more
-    for the gradient of the weights themselves where they are trained (the head's for new words); forward again where activations are
-    recomputed; and forward once for a reference. KTO looks at a second answer of each row, without learning it.
+    A multiplication with a weight is two operations. Forward once, and backward once to the inputs; once more for the
+    gradient of the weights themselves where they are trained (the head's for new words); and forward once for a
+    reference. KTO looks at a second answer of each row, without learning it. The head sees the `scored` share of the
+    tokens alone; the share `recomputed` of the layers goes forward again.
     """
     matrices = sum(linear.inputs * linear.outputs for linear in layer_linears(model))
-    weights = model.layers * matrices + model.vocab * model.hidden
-    passes = 2 + (job.adapter.kind == "full") + job.train.checkpointing + job.method_card.needs_reference
+    head = scored * model.vocab * model.hidden
+    passes = 2 + (job.adapter.kind == "full") + job.method_card.needs_reference
     passes += 2 * (job.method.kind == "kto")
-    of_head = model.vocab * model.hidden if words_count(job, model) else 0
-    return 2.0 * (weights * passes + of_head)
+    of_layers = model.layers * matrices * (passes + recomputed)
+    of_head = head * (passes + bool(words_count(job, model)))
+    return 2.0 * (of_layers + of_head)
 
 
 def pays_to_pack(asked: str, device: str) -> bool:
@@ -60,16 +62,26 @@ def known_speed(device: str, dtype: str, cores: int) -> Speed:
 
 
 def remember_speed(
-    job: Job, model: ModelInfo, device: str, dtype: str, *, tokens: int, seconds: float
+    job: Job,
+    model: ModelInfo,
+    device: str,
+    dtype: str,
+    *,
+    tokens: int,
+    seconds: float,
+    scored: float = 1.0,
+    recomputed: float = 0.0,
 ) -> None:
     """Note what a run reached, so that the next estimate is closer; a mean that follows the newest runs.
+
+    `scored` and `recomputed` are the shares of tokens and layers, as in `token_operations`.
 
     A run of a few seconds says little and is passed over; a cache that cannot be written is no fault of the run.
     """
     if seconds < _SHORTEST_SECONDS or tokens <= 0:
         return
     rates = _stored()
-    key, rate = f"{device} {dtype}", token_operations(job, model) * tokens / seconds
+    key, rate = f"{device} {dtype}", token_operations(job, model, scored, recomputed) * tokens / seconds
     rates[key] = rate if key not in rates else (1 - _NEWEST_WEIGHT) * rates[key] + _NEWEST_WEIGHT * rate
     path = cache_folder() / _FILE
     part = path.with_name(_FILE + ".part")

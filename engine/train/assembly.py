@@ -13,11 +13,13 @@ from engine.job.adapters import ADAPTERS
 from engine.job.cards import resolve
 from engine.job.channel import Desk
 from engine.job.errors import ModelError
+from engine.job.events import Remark
 from engine.job.job import Job
 from engine.job.method_fields import START
 from engine.job.words import learns_all_words, words_rate
 from engine.library.devices import Machine
 from engine.library.lineage import Lineage
+from engine.library.memory_plan import Plan, plan_words
 from engine.models.adapters import load_adapter, name_base, trained_parameters
 from engine.models.embeddings import learn_words, word_names
 from engine.models.fingerprint import weights_digest
@@ -27,6 +29,7 @@ from engine.models.load import LoadedModel
 from engine.models.lora import rate_factor
 from engine.models.placement import DTYPES
 from engine.models.prompts import is_written
+from engine.models.recomputing import recompute_layers
 from engine.models.vocabulary import token_ids
 from engine.train.anchoring import open_reference, watches_start
 from engine.train.arranging import arranged
@@ -36,7 +39,7 @@ from engine.train.examples import picked
 from engine.train.forward import Policy
 from engine.train.looking import Checker, Sampler
 from engine.train.loop import Training
-from engine.train.memory import MemoryGauge, RowsAtATime, first_rows_at_a_time
+from engine.train.memory import Fit, MemoryGauge, RowsAtATime, first_fit
 from engine.train.objective import objective_of
 from engine.train.optimizer import Optimizer
 from engine.train.reference import Reference
@@ -57,6 +60,7 @@ class Assembly:
     keeper: Keeper
     reference: Reference | None
     facts: Facts
+    plan: Plan
 
 
 def assemble(
@@ -77,7 +81,8 @@ def assemble(
     arrange = partial(arranged, job.rows.packing, examples=rows.train, desk=desk)
     policy = arrange(policy)
     order = order_of(job, len(rows.train))
-    rows_at_a_time = RowsAtATime(first_rows_at_a_time(job, loaded.info, rows.train, machine), desk)
+    fit = first_fit(job, loaded.info, rows.train, machine)
+    rows_at_a_time = fit_into_memory(model, fit, loaded.info.layers, desk)
     reference = open_reference(job, policy, loaded, 2 * rows.count, digest, lineage.start is None, arrange)
     state = State(order.updates, job.train.learning_rate)
     objective = objective_of(job, policy, reference, state.memory)
@@ -104,7 +109,7 @@ def assemble(
         signs=Signs(job.method_card, desk, starts_equal(job)),
         desk=desk,
     )
-    return Assembly(training, between, keeper, reference, facts)
+    return Assembly(training, between, keeper, reference, facts, fit.plan)
 
 
 def trainable_model(
@@ -119,9 +124,19 @@ def trainable_model(
             title = "What wrote the earlier run's learned positions was not kept, so they cannot learn on."
             raise ModelError(title, "Begin from the plain model, or choose prompt tuning.")
         load_adapter(model, lineage.start)
-    if job.train.checkpointing:
-        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     return model
+
+
+def fit_into_memory(
+    model: Any, fit: Fit, layers: int, desk: Desk
+) -> RowsAtATime:  # Any: PeftModel or a transformers model
+    """Rows at a time as the fit says, and the model, of so many layers, with some computed again on the way back."""
+    recompute_layers(model, fit.plan.recomputed)
+    for words in plan_words(fit.plan, layers):
+        desk.tell(Remark("info", f"To fit into memory, {words}", "The result is the same. Nothing to do."))
+    may_do_more = fit.plan.recomputed < fit.layers
+    recompute = partial(recompute_layers, model, fit.layers) if may_do_more else None
+    return RowsAtATime(fit.plan.micro_batch, desk, fit.least, recompute)
 
 
 def rates_of(job: Job, model: Any) -> Callable[[str], float]:  # Any: PeftModel or a transformers model

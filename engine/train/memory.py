@@ -2,6 +2,7 @@
 
 import gc
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
 import psutil
@@ -12,7 +13,8 @@ from engine.job.errors import ResourceError
 from engine.job.events import Remark
 from engine.job.job import Job
 from engine.library.devices import Machine
-from engine.library.estimate import RowStats, estimate
+from engine.library.estimate import case_of
+from engine.library.memory_plan import Plan, RowStats, choose_plan, least_rows, most_layers
 from engine.library.models import ModelInfo
 from engine.train.examples import Examples
 
@@ -27,23 +29,43 @@ _WORDS = (
 )
 
 
-def first_rows_at_a_time(job: Job, info: ModelInfo, examples: Examples, machine: Machine) -> int:
-    """How many rows at a time the estimate says, for the rows as they really are."""
+@dataclass(frozen=True)
+class Fit:
+    """How the run is done at first, and what is done when memory runs out all the same.
+
+    Below `least` rows at a time all `layers` are computed again first; `layers` is 0 where they may not be.
+    """
+
+    plan: Plan
+    least: int = 1
+    layers: int = 0
+
+
+def first_fit(job: Job, info: ModelInfo, examples: Examples, machine: Machine) -> Fit:
+    """What the estimate says, for the rows as they really are."""
     stats = RowStats(
         rows=len(examples),
         tokens_mean=sum(examples.lengths) / len(examples),
         tokens_max=max(examples.lengths),
         trained_share=examples.trained / examples.tokens,
     )
-    return estimate(job, info, stats, machine).micro_batch
+    case = case_of(job, info, stats, machine)
+    return Fit(choose_plan(case), least_rows(case), most_layers(case))
 
 
 class RowsAtATime:
-    """The rows of a micro-batch: halved whenever memory runs out, down to one."""
+    """The rows of a micro-batch: halved whenever memory runs out, down to one.
 
-    def __init__(self, size: int, desk: Desk) -> None:
+    Where `recompute` is given, it is called before fewer than `least` rows are tried, and the same number is tried
+    again: it has values computed again on the way back instead of keeping them.
+    """
+
+    def __init__(
+        self, size: int, desk: Desk, least: int = 1, recompute: Callable[[], object] | None = None
+    ) -> None:
         self.size = size
         self._desk = desk
+        self._least, self._recompute = least, recompute
 
     def fitting(self, work: Callable[[int], T]) -> T:
         """Do `work(size)`, from its beginning with half as many rows each time memory runs out.
@@ -57,15 +79,23 @@ class RowsAtATime:
                 if not is_out_of_memory(error):
                     raise
             # Only here, after the handler has ended, is the traceback gone that held on to the activations.
-            self._halve()
+            self._spare()
 
-    def _halve(self) -> None:
+    def _spare(self) -> None:
         release()
-        if self.size == 1:
+        fewer = (self.size + 1) // 2
+        if self._recompute is not None and (fewer < self._least or self.size == 1):
+            self._recompute()
+            self._recompute = None
+            self._tell("Memory ran out; all layers are computed again on the way back from now on.")
+        elif self.size > 1:
+            self.size = fewer
+            self._tell(f"Memory ran out; going on with {self.size} rows at a time.")
+        else:
             advice = "Shorten rows ([rows] max_tokens), free the memory ([train] checkpointing), or take a smaller model."
             raise ResourceError("Memory ran out with a single row.", advice)
-        self.size = (self.size + 1) // 2
-        title = f"Memory ran out; going on with {self.size} rows at a time."
+
+    def _tell(self, title: str) -> None:
         self._desk.tell(Remark("info", title, "The result is the same. Nothing to do."))
 
 

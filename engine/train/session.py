@@ -54,7 +54,7 @@ def train(job: Job, desk: Desk, resume_from: Path | None = None) -> None:
     _note_data(rows, desk.folder)
     desk.tell(_prepared(job, loaded, rows, run))
     train_loop(run.training, run.between)
-    _finish(job, loaded, lineage, run, desk)
+    _finish(job, loaded, lineage, rows, run, desk)
 
 
 def _fitted_rows(job: Job, loaded: LoadedModel, desk: Desk) -> tuple[Job, PreparedRows]:
@@ -127,7 +127,9 @@ def _prepared(job: Job, loaded: LoadedModel, rows: PreparedRows, run: Assembly) 
     )
 
 
-def _finish(job: Job, loaded: LoadedModel, lineage: Lineage, run: Assembly, desk: Desk) -> None:
+def _finish(
+    job: Job, loaded: LoadedModel, lineage: Lineage, rows: PreparedRows, run: Assembly, desk: Desk
+) -> None:
     stop = run.between.stop
     if stop is not None and not stop.keep:
         discard_result(desk.folder)
@@ -137,5 +139,13 @@ def _finish(job: Job, loaded: LoadedModel, lineage: Lineage, run: Assembly, desk
     write_result(run.training.policy.model, loaded, bool(lineage.earlier), desk.folder)
     state = run.training.state
     tell_result(state, desk)
-    place, dtype = loaded.device, loaded.dtype
-    remember_speed(job, loaded.info, place, dtype, tokens=state.tokens, seconds=state.seconds)
+    remember_speed(
+        job,
+        loaded.info,
+        loaded.device,
+        loaded.dtype,
+        tokens=state.tokens,
+        seconds=state.seconds,
+        scored=rows.train.trained / rows.train.tokens,
+        recomputed=run.plan.recomputed / loaded.info.layers,
+    )

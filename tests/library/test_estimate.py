@@ -109,8 +109,9 @@ def test_a_pair_takes_twice_the_activations_of_one_row() -> None:
 
 def test_recomputing_keeps_one_number_per_width_and_layer() -> None:
     per_layer = 15 * 8 + 17 * 12 + 14 * 8 + 14 * 4
-    found = needs(with_value(JOB, "train.checkpointing", True))
+    found = needs(with_value(JOB, "train.checkpointing", "on"))
     assert found.activations == 400 * (2 * 8 * 4 + per_layer) * 1.5
+    assert found.recomputed == 2
 
 
 def test_rows_that_are_read_shorten_the_longest_one_and_the_scored_share() -> None:
@@ -133,6 +134,7 @@ def test_two_byte_weights_where_the_device_has_them_and_the_model_is_large() -> 
 
 def test_the_portion_is_the_largest_power_of_two_that_fits_with_headroom() -> None:
     job = with_value(with_value(JOB, "train.batch_size", 12), "rows.max_tokens", 1000)
+    job = with_value(job, "train.checkpointing", "off")
     sizes = {}
     for rows in (1, 2, 4, 8, 12):
         sizes[rows] = estimate(with_value(job, "train.micro_batch", rows), LARGE, None, machine(GB)).total
@@ -140,6 +142,52 @@ def test_the_portion_is_the_largest_power_of_two_that_fits_with_headroom() -> No
         just_enough = math.ceil(sizes[rows] / 0.9) + 1
         assert estimate(job, LARGE, None, machine(just_enough)).micro_batch == rows
         assert estimate(job, LARGE, None, machine(just_enough - 10)).micro_batch == smaller
+
+
+def test_layers_are_computed_again_before_a_portion_becomes_smaller_than_is_worth_it() -> None:
+    job = with_value(with_value(JOB, "train.batch_size", 12), "rows.max_tokens", 1000)
+    off = with_value(job, "train.checkpointing", "off")
+    kept = {n: estimate(with_value(off, "train.micro_batch", n), LARGE, None, machine(GB)) for n in (2, 4, 8)}
+    with_headroom = {n: math.ceil(found.total / 0.9) + 1 for n, found in kept.items()}
+    for free, plan in (
+        (with_headroom[8], (8, 0)),
+        (with_headroom[8] - 10, (4, 0)),  # 4 x 1000 tokens are worth keeping, 2 x 1000 are not
+        (with_headroom[4], (4, 0)),
+        (with_headroom[4] - 10, (4, 1)),
+    ):
+        found = estimate(job, LARGE, None, machine(free))
+        assert (found.micro_batch, found.recomputed, found.fits) == (*plan, True)
+    most = estimate(
+        with_value(with_value(job, "train.micro_batch", 4), "train.checkpointing", "on"),
+        LARGE,
+        None,
+        machine(GB),
+    )
+    all_of_four = math.ceil(most.total / 0.9) + 1
+    found = estimate(job, LARGE, None, machine(all_of_four))
+    assert (found.micro_batch, found.recomputed) == (4, 24)
+    found = estimate(job, LARGE, None, machine(all_of_four - 10))
+    assert found.micro_batch == 2
+    assert found.recomputed < 24
+
+
+def test_so_many_layers_are_computed_again_as_it_takes_and_no_more() -> None:
+    job = with_value(with_value(JOB, "train.micro_batch", 4), "rows.max_tokens", 1000)
+    kept = estimate(with_value(job, "train.checkpointing", "off"), LARGE, None, machine(GB))
+    # a layer keeps (15 + 14) x 896 + 17 x 4864 + 14 x 128 numbers a token, or its 896 inputs of 4 bytes
+    saved = 4000 * (15 * 896 + 17 * 4864 + 14 * 896 + 14 * 128 - 896 * 4) * 1.5
+    for layers in (1, 6, 24):
+        found = estimate(job, LARGE, None, machine(math.ceil((kept.total - layers * saved) / 0.9) + 10))
+        assert found.recomputed == layers
+        assert found.total == pytest.approx(kept.total - layers * saved, abs=2)
+        words = "1 of 24 layers is" if layers == 1 else f"{layers} of 24 layers are"
+        assert f"{words} computed again on the way back." in found.arithmetic
+
+
+def test_what_cannot_be_computed_again_is_kept() -> None:
+    for job in (with_kind(JOB, "adapter", "prefix"), with_value(JOB, "train.checkpointing", "off")):
+        found = estimate(job, LARGE, None, machine(GB))
+        assert (found.micro_batch, found.recomputed, found.fits) == (1, 0, False)
 
 
 def test_a_processor_takes_no_larger_portion_than_gains_speed() -> None:
@@ -172,8 +220,9 @@ def test_the_arithmetic_adds_up_in_the_unit_that_it_names() -> None:
 def test_the_arithmetic_names_weights_portion_and_the_way_not_taken() -> None:
     lines = estimate(JOB, LARGE, None, machine(6 * GB)).arithmetic.splitlines()
     assert lines[1] == "494 million weights at 4 bytes each, 8 rows at a time, up to 50 tokens per row."
-    # 16 x 494 million + 25 layers x 50 tokens x 121,600 + 50 x 151,936 x 16 + 450 million = 8.63e9, one row
-    assert lines[2] == "Training every weight would need 8.6 GB, which is more than is free."
+    # 16 x 494 million + 50 tokens x (121,600 + 24 x 896 x 4) + 50 x 151,936 x 16 + 450 million = 8.486e9, one row,
+    # all layers computed again
+    assert lines[2] == "Training every weight would need 8.5 GB, which is more than is free."
     pairs = with_value(with_kind(JOB, "method", "dpo"), "train.batch_size", 1)
     assert "1 pair at a time, up to 50 tokens per answer" in needs(pairs).arithmetic
 
@@ -231,6 +280,9 @@ def test_operations_count_a_multiplication_as_two_for_each_pass() -> None:
     assert token_operations(JOB, SMALL) == 2 * weights * 2  # forward, and back to the inputs
     assert token_operations(with_kind(JOB, "adapter", "full"), SMALL) == 2 * weights * 3
     assert token_operations(with_kind(JOB, "method", "dpo"), SMALL) == 2 * weights * 3  # the reference
+    layers, head = weights - 20 * 8, 20 * 8
+    assert token_operations(JOB, SMALL, scored=0.25) == 2 * (layers + head / 4) * 2
+    assert token_operations(JOB, SMALL, recomputed=0.5) == 2 * (layers * 2.5 + head * 2)
 
 
 def test_the_newest_runs_speed_counts_half(tmp_path: Path) -> None:

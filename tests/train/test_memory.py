@@ -26,6 +26,33 @@ def test_when_memory_runs_out_rows_are_halved_and_the_work_is_done_anew(tmp_path
     assert [remark.title[-22:] for remark in told] == ["with 4 rows at a time.", "with 2 rows at a time."]
 
 
+def test_layers_are_computed_again_before_a_portion_is_no_longer_worth_it(tmp_path):
+    tried, recomputed = [], []
+
+    def work(size):
+        tried.append((size, len(recomputed)))
+        if len(tried) < 5:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return "done"
+
+    rows = RowsAtATime(16, Desk(tmp_path), least=8, recompute=lambda: recomputed.append(True))
+    assert rows.fitting(work) == "done"
+    assert tried == [(16, 0), (8, 0), (8, 1), (4, 1), (2, 1)]
+    told = [event.title for event in events_of(tmp_path)]
+    assert told[1] == "Memory ran out; all layers are computed again on the way back from now on."
+
+
+def test_a_single_row_is_tried_again_with_layers_computed_again(tmp_path):
+    recomputed = []
+
+    def work(size):
+        if not recomputed:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return size
+
+    assert RowsAtATime(1, Desk(tmp_path), recompute=lambda: recomputed.append(True)).fitting(work) == 1
+
+
 def test_what_held_the_memory_is_gone_before_the_next_try(tmp_path):
     import gc
     import weakref

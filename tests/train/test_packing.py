@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from engine.job.events import Evaluated, Prepared, Remark, Step
+from engine.models.recomputing import recompute_layers
 from engine.models.template import Encoded
 from engine.train.batches import Example, full_rows, micro_batches, pack
 from engine.train.noise import noise_for
@@ -75,7 +76,7 @@ def test_a_packed_update_has_the_loss_and_gradients_of_rows_one_at_a_time(
     single, expected = mean_gradients(training(tmp_path, method, adapter), 1)
     run = training(tmp_path, method, adapter, way="packed")
     if recomputed:
-        run.policy.model.gradient_checkpointing_enable({"use_reentrant": False})
+        recompute_layers(run.policy.model, 1)
         run.policy.model.train()
     packed, gradients = mean_gradients(run, 8)
     assert packed.loss == pytest.approx(single.loss, rel=1e-6)
@@ -139,6 +140,7 @@ def test_memory_that_runs_out_halves_a_packed_batch(tmp_path, monkeypatch):
     events = run(job, tmp_path / "run")
     assert max(widths) > 40
     assert [remark.title for remark in told(events, Remark)] == [
-        "Memory ran out; going on with 2 rows at a time."
+        "Memory ran out; all layers are computed again on the way back from now on.",
+        "Memory ran out; going on with 2 rows at a time.",
     ]
     assert len(told(events, Step)) == 3

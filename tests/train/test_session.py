@@ -17,6 +17,7 @@ from engine.job.events import (
     Evaluated,
     Phase,
     Prepared,
+    Remark,
     Sampled,
     Saved,
     Step,
@@ -24,8 +25,10 @@ from engine.job.events import (
 )
 from engine.job.methods import METHODS
 from engine.job.record import RunRecord, read_record, write_record
+from engine.library.memory_plan import Plan
 from engine.models.load import load_model
-from engine.train import loop
+from engine.models.recomputing import recompute_layers
+from engine.train import assembly, loop, memory
 from engine.train.session import train
 from tests.models.tiny_models import FAMILIES, tiny_model, tiny_tokenizer
 from tests.train.tiny_runs import WORDS, ScriptedDesk, newest, once, run, tiny_job, told, write_rows
@@ -149,7 +152,25 @@ def test_a_pair_of_rows_without_validation_still_trains(tmp_path):
 
 def test_recomputed_activations_change_nothing(tmp_path):
     plain = run(tiny_job(tmp_path), tmp_path / "plain")
-    saving = run(tiny_job(tmp_path, train={"checkpointing": True}), tmp_path / "saving")
+    saving = run(tiny_job(tmp_path, train={"checkpointing": "on"}), tmp_path / "saving")
+    for one, other in zip(told(plain, Step), told(saving, Step), strict=True):
+        assert one.loss == pytest.approx(other.loss, rel=1e-6)
+
+
+def test_a_run_short_of_memory_computes_as_many_layers_again_as_the_estimate_says(tmp_path, monkeypatch):
+    plain = run(tiny_job(tmp_path), tmp_path / "plain")
+    passes = []
+
+    def counted(model, count):
+        passes.append(count)
+        return recompute_layers(model, count)
+
+    monkeypatch.setattr(assembly, "recompute_layers", counted)
+    monkeypatch.setattr(memory, "choose_plan", lambda case: Plan(4, 1))
+    saving = run(tiny_job(tmp_path), tmp_path / "saving")
+    assert passes == [1]
+    told_of = [remark.title for remark in told(saving, Remark)]
+    assert "To fit into memory, 1 of 2 layers is computed again on the way back." in told_of
     for one, other in zip(told(plain, Step), told(saving, Step), strict=True):
         assert one.loss == pytest.approx(other.loss, rel=1e-6)
 

@@ -1,0 +1,193 @@
+"""How a job is made to fit into memory: how many rows go through the model at a time, and what is computed again."""
+
+import math
+from bisect import bisect_left
+from dataclasses import dataclass
+
+from engine.job.adapters import ADAPTERS
+from engine.job.cards import AdapterCard
+from engine.job.job import Job
+from engine.library.arithmetic import plural
+from engine.library.devices import Device
+from engine.library.memory_need import (
+    DTYPE_BYTES,
+    ENGINE_BYTES,
+    GAPS,
+    Portion,
+    activation_bytes,
+    logit_bytes,
+    trained_bytes,
+    weight_bytes,
+)
+from engine.library.model_folder import ModelInfo
+from engine.library.room import longest_row
+from engine.library.trained_count import trained_count, virtual_positions
+from engine.library.word_count import words_bytes, words_count
+
+_HEADROOM = 0.9  # share of the free memory that is used at most
+_ENOUGH_TOKENS = 16_384  # on a processor larger portions gain no speed
+_WORTH_TOKENS = (
+    2048  # smaller portions cost more time (measured: 40 % at 512) than layers computed again (25 %)
+)
+
+
+@dataclass(frozen=True)
+class RowStats:
+    """What is known of the data: usable rows (those kept back included) and their tokens.
+
+    Tokens are those of one answer's row, template included, not yet cut; a preference row has two such.
+    `trained_share` is the share of the tokens that is learned from.
+    """
+
+    rows: int
+    tokens_mean: float
+    tokens_max: int
+    trained_share: float = 1.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a run is done: rows at a time, and how many layers, from the first, are computed again on the way back."""
+
+    micro_batch: int
+    recomputed: int = 0
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Bytes of weights, of what is trained with gradients and optimizer, of kept values, and of working space."""
+
+    weights: int
+    adapter: int
+    activations: int
+    working: int
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.weights + self.adapter + self.activations + self.working
+
+
+@dataclass(frozen=True)
+class Case:
+    """Everything that an estimate follows from."""
+
+    job: Job
+    model: ModelInfo
+    device: Device
+    dtype: str
+    rows: RowStats | None
+    cores: int
+
+    @property
+    def card(self) -> AdapterCard:
+        """The card of the adapter."""
+        return ADAPTERS[self.job.adapter.kind]
+
+    @property
+    def is_adapter(self) -> bool:
+        """Whether something beside the model's own weights is trained."""
+        return not self.card.holds_float32
+
+    @property
+    def width(self) -> int:
+        """Bytes of a number that the model computes with."""
+        return DTYPE_BYTES[self.dtype]
+
+    @property
+    def sequences(self) -> int:
+        """Texts in one row: a preference has two answers."""
+        return 2 if self.job.method_card.rows == "preference" else 1
+
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest text."""
+        limit = longest_row(self.job, self.model)
+        longest = min(limit, self.rows.tokens_max) if self.rows and self.rows.tokens_max > 0 else limit
+        return longest + virtual_positions(self.job.adapter.settings)
+
+    @property
+    def trained(self) -> int:
+        """Numbers that learn."""
+        adapter = trained_count(self.model, self.job.adapter.settings)
+        return adapter + words_count(self.job, self.model)
+
+
+def parts_of(case: Case, plan: Plan) -> Parts:
+    """What the job needs when it is done by this plan."""
+    held = case.width if case.is_adapter else DTYPE_BYTES["float32"]
+    tokens = plan.micro_batch * case.sequences * case.longest
+    share = case.rows.trained_share if case.rows else 1.0
+    portion = Portion(tokens, case.longest, math.ceil(tokens * share))
+    activations = activation_bytes(case.model, portion, case.width, case.is_adapter, plan.recomputed)
+    gaps = GAPS.get((case.device.kind, case.is_adapter), 1.0)
+    engine = ENGINE_BYTES.get(case.device.kind, ENGINE_BYTES["cpu"])
+    return Parts(
+        weights=weight_bytes(case.model, held, case.job.model.quantization != "none"),
+        adapter=trained_bytes(case.trained, case.card.can_switch_off),
+        activations=int(activations * gaps),
+        working=logit_bytes(case.model, portion) + engine + words_bytes(case.job, case.model, case.width),
+    )
+
+
+def choose_plan(case: Case) -> Plan:
+    """The fastest plan that fits with headroom; where none does, the one that needs least.
+
+    First as many rows at a time as fit, down to what a portion is worth keeping; then as many layers computed again
+    as that takes; then smaller portions. Every one gives the same result.
+    """
+
+    def fits(plan: Plan) -> bool:
+        return parts_of(case, plan).total <= _HEADROOM * case.device.memory_free
+
+    sizes, least, most = _sizes(case), least_rows(case), most_layers(case)
+    first = most if case.job.train.checkpointing == "on" else 0
+    for rows in (size for size in sizes if size >= least):
+        if fits(Plan(rows, first)):
+            return Plan(rows, first)
+    for rows in (size for size in sizes if size <= least):
+        if fits(Plan(rows, most)):
+            numbers = range(first, most + 1)
+            return Plan(
+                rows, numbers[bisect_left(numbers, True, key=lambda layers: fits(Plan(rows, layers)))]
+            )
+    return Plan(sizes[-1], most)
+
+
+def least_rows(case: Case) -> int:
+    """The fewest rows at a time that are worth keeping before layers are computed again."""
+    sizes = _sizes(case)
+    return min((rows for rows in sizes if _tokens(case, rows) >= _WORTH_TOKENS), default=sizes[0])
+
+
+def most_layers(case: Case) -> int:
+    """How many layers may be computed again."""
+    is_possible = case.card.can_recompute and case.job.train.checkpointing != "off"
+    return case.model.layers if is_possible else 0
+
+
+def plan_words(plan: Plan, layers: int) -> list[str]:
+    """Sentences about what the plan does to save memory; none where it does nothing."""
+    found = []
+    if plan.recomputed:
+        is_one = plan.recomputed == 1
+        found.append(
+            f"{plan.recomputed} of {plural(layers, 'layer')} {'is' if is_one else 'are'} computed again on the way back."
+        )
+    return found
+
+
+def _sizes(case: Case) -> list[int]:
+    """Rows at a time to choose from, largest first: as asked; else the whole batch and powers of two."""
+    batch = case.job.train.batch_size
+    if case.job.train.micro_batch:
+        return [min(case.job.train.micro_batch, batch)]
+    powers = [2**n for n in reversed(range(batch.bit_length())) if 2**n < batch]
+    sizes = [batch, *powers]
+    if case.device.kind != "cpu":
+        return sizes
+    return [rows for rows in sizes if _tokens(case, rows) <= _ENOUGH_TOKENS] or [1]
+
+
+def _tokens(case: Case, rows: int) -> int:
+    return rows * case.sequences * case.longest
