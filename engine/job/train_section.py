@@ -134,6 +134,36 @@ class TrainSection:
         advanced=True,
         group="Precision",
     )
+    optimizer: str = setting(
+        "auto",
+        "Optimizer",
+        "In 8 bits it remembers in a quarter of the memory, a little less exactly; needs bitsandbytes.",
+        term="AdamW",
+        choices={
+            "auto": "32 bits where they fit",
+            "adamw": "32 bits (AdamW)",
+            "adamw-8bit": "8 bits (AdamW)",
+        },
+        advanced=True,
+        group="Optimizer",
+    )
+    step_in_backward: str = setting(
+        "auto",
+        "Correct weight by weight",
+        "Corrects each weight on the way back, keeping no gradients; sudden jumps are cut off in each by itself.",
+        term="step in backward",
+        choices={"auto": "Where memory is short", "on": "Always", "off": "Never"},
+        advanced=True,
+        group="Optimizer",
+    )
+    offload: bool = setting(
+        False,
+        "Keep intermediate values in the computer's memory",
+        "Frees the graphics card's own memory; slower. Changes nothing on a processor or an Apple GPU.",
+        term="offload activations",
+        advanced=True,
+        group="Precision",
+    )
     seed: int = setting(
         42,
         "Seed",

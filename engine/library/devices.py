@@ -16,6 +16,10 @@ _MIB = 1024 * 1024
 _QUERY = "name,memory.total,memory.free,compute_cap"
 _REFRESH_SECONDS = 10.0
 
+# How much of its memory macOS lends to an Apple GPU ("recommendedMaxWorkingSetSize"): torch alone could ask for it.
+_APPLE_SHARE, _APPLE_LARGE_SHARE = 2 / 3, 3 / 4
+_APPLE_SMALL = 32 * 2**30
+
 # Below this a model gains little from bfloat16 (measured: a quarter of the time) and its rounding shows:
 # two million parameters have no reserve to hide it in.
 SMALLEST_FOR_BFLOAT16 = 20_000_000
@@ -185,8 +189,10 @@ def _apple_devices(memory: Memory) -> list[Device]:
     if platform.system() != "Darwin" or platform.machine() != "arm64":
         return []
     has_bfloat16 = int((platform.mac_ver()[0] or "0").split(".")[0]) >= 14
-    # It shares the main memory.
-    return [Device("mps", "Apple GPU", memory.total, memory.free, has_bfloat16=has_bfloat16)]
+    # It shares the main memory, of which macOS lends it so much.
+    total = int(memory.total * (_APPLE_SHARE if memory.total <= _APPLE_SMALL else _APPLE_LARGE_SHARE))
+    free = min(memory.free, total)
+    return [Device("mps", "Apple GPU", total, free, has_bfloat16=has_bfloat16)]
 
 
 def _torch_without_cuda() -> str:

@@ -8,14 +8,13 @@ from engine.job.job import Job, with_kind
 from engine.library.architectures import SUPPORTED
 from engine.library.arithmetic import count_words, memory_words, plural, sum_words
 from engine.library.devices import Device, Machine, auto_dtype, choose_device, physical_cores
-from engine.library.memory_need import DTYPE_BYTES
+from engine.library.memory_need import DTYPE_BYTES, optimizer_disk_bytes
 from engine.library.memory_plan import Case, Parts, Plan, RowStats, choose_plan, parts_of, plan_words
 from engine.library.model_folder import ModelInfo
 from engine.library.speed import known_speed, pays_to_pack, token_operations
 from engine.library.trained_count import virtual_positions
 from engine.library.word_count import with_new_tokens, words_written_twice
 
-_ADAMW_ON_DISK = 8  # float32: mean, mean of squares
 _LAYER_SECONDS = 0.003  # what one layer costs forward and back however small it is, on a processor
 
 
@@ -25,7 +24,8 @@ class Estimate:
 
     `adapter` is what is trained with gradients and optimizer, `working` the vocabulary's scores and the engine
     itself. `seconds` is a range, low and high; None while the number of updates is unknown (`updates` 0).
-    `recomputed` is the number of layers that are computed again on the way back.
+    `recomputed` is the number of layers that are computed again on the way back, `optimizer` "adamw" or "adamw-8bit";
+    `step_in_backward` tells that weights are corrected on the way back, one by one.
     """
 
     weights: int
@@ -42,6 +42,8 @@ class Estimate:
     disk: int
     arithmetic: str
     recomputed: int = 0
+    optimizer: str = "adamw"
+    step_in_backward: bool = False
 
 
 def estimate(job: Job, model: ModelInfo, rows: RowStats | None, machine: Machine) -> Estimate:
@@ -67,9 +69,11 @@ def estimate(job: Job, model: ModelInfo, rows: RowStats | None, machine: Machine
         parameters_trained=case.trained,
         updates=updates,
         seconds=_seconds(case, updates, plan) if updates else None,
-        disk=_disk(case),
+        disk=_disk(case, plan),
         arithmetic=_arithmetic(case, parts, plan),
         recomputed=plan.recomputed,
+        optimizer=plan.optimizer,
+        step_in_backward=plan.in_backward,
     )
 
 
@@ -113,13 +117,14 @@ def _portions(case: Case, micro_batch: int, mean: float) -> int:
     return math.ceil(train.batch_size * mean / (micro_batch * case.longest))
 
 
-def _disk(case: Case) -> int:
+def _disk(case: Case, plan: Plan) -> int:
     """The checkpoints that are kept, each with its optimizer, and the result."""
     saving = case.job.saving
     kept = saving.keep + (1 if saving.best and case.job.rows.validation > 0 else 0)
     weights = DTYPE_BYTES["float32"]
     twice = words_written_twice(case.job, case.model) * weights * (kept + 1)
-    return case.trained * (kept * (weights + _ADAMW_ON_DISK) + weights) + twice
+    optimizer = kept * optimizer_disk_bytes(case.trained, plan.optimizer)
+    return case.trained * (kept + 1) * weights + optimizer + twice
 
 
 def _arithmetic(case: Case, parts: Parts, plan: Plan) -> str:

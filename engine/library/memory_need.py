@@ -18,7 +18,11 @@ ENGINE_BYTES = {"cpu": 450_000_000, "cuda": 600_000_000, "mps": 500_000_000}
 # 1.1 (bfloat16) to 1.6 times (float32) as large as what is kept, trained whole it was not.
 GAPS = {("cpu", True): 1.5}
 
-_GRADIENT_AND_ADAMW = 12  # float32: gradient, mean, mean of squares
+_GRADIENT = 4  # float32
+_ADAMW = {
+    "adamw": 8.0,
+    "adamw-8bit": 2 + 2 * 4 / 256,
+}  # mean and mean of squares; 8 bits: and a float32 for 256 each
 _LOGIT = 16  # float32: the logits, their exponentials, and two gradients on the way back
 _NF4 = 0.5 + 1 / 64 + 4 / (64 * 256)  # four bits, a byte for 64 of them, and a float32 for 256 such bytes
 _SCORE = 8  # per head and pair of tokens: capped scores and probabilities
@@ -58,19 +62,45 @@ def weight_bytes(model: ModelInfo, width: int, is_compressed: bool) -> int:
     return int(matrices * _NF4) + (model.parameters - matrices) * width
 
 
-def trained_bytes(trained: int, is_beside: bool) -> int:
-    """Gradients and AdamW in float32, and the weights of what stands beside the model (its own count as weights)."""
-    return trained * (_GRADIENT_AND_ADAMW + (DTYPE_BYTES["float32"] if is_beside else 0))
+def trained_bytes(
+    trained: int, is_beside: bool, optimizer: str = "adamw", gradients: int | None = None
+) -> int:
+    """Gradients and the optimizer's memory, and the weights of what stands beside the model (its own count as weights).
+
+    `gradients` is how many numbers have one at the same time, by itself all that are trained.
+    """
+    own = DTYPE_BYTES["float32"] if is_beside else 0
+    at_once = trained if gradients is None else gradients
+    return int(trained * (_ADAMW[optimizer] + own)) + at_once * _GRADIENT
+
+
+def optimizer_disk_bytes(trained: int, optimizer: str) -> int:
+    """What the optimizer remembers, in a checkpoint."""
+    return int(trained * _ADAMW[optimizer])
+
+
+def largest_matrix(model: ModelInfo) -> int:
+    """Numbers in the largest matrix of the model."""
+    return max(
+        model.vocab * model.hidden, *(linear.inputs * linear.outputs for linear in layer_linears(model))
+    )
 
 
 def activation_bytes(
-    model: ModelInfo, portion: Portion, width: int, is_adapter: bool, recomputed: int
+    model: ModelInfo,
+    portion: Portion,
+    width: int,
+    is_adapter: bool,
+    recomputed: int = 0,
+    offloads: bool = False,
 ) -> int:
     """What is kept for the way back, plus one layer at work; of `recomputed` layers their input alone is kept.
 
-    `width` is the bytes of a number of the model.
+    `width` is the bytes of a number of the model. Where kept values go to main memory, two layers are here at a time.
     """
     layer = portion.tokens * _layer_bytes(model, portion, width, is_adapter)
+    if offloads:
+        return int(2 * layer)
     inputs = portion.tokens * model.hidden * width
     return int((model.layers - recomputed + 1) * layer + recomputed * inputs)
 

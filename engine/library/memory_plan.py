@@ -2,12 +2,14 @@
 
 import math
 from bisect import bisect_left
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from engine.job.adapters import ADAPTERS
 from engine.job.cards import AdapterCard
 from engine.job.job import Job
 from engine.library.arithmetic import plural
+from engine.library.compression import optimizer_problem_on
 from engine.library.devices import Device
 from engine.library.memory_need import (
     DTYPE_BYTES,
@@ -15,6 +17,7 @@ from engine.library.memory_need import (
     GAPS,
     Portion,
     activation_bytes,
+    largest_matrix,
     logit_bytes,
     trained_bytes,
     weight_bytes,
@@ -47,10 +50,15 @@ class RowStats:
 
 @dataclass(frozen=True)
 class Plan:
-    """How a run is done: rows at a time, and how many layers, from the first, are computed again on the way back."""
+    """How a run is done: rows at a time, and how many layers, from the first, are computed again on the way back.
+
+    `optimizer` is "adamw" or "adamw-8bit"; `in_backward`: weights are corrected on the way back, one by one.
+    """
 
     micro_batch: int
     recomputed: int = 0
+    optimizer: str = "adamw"
+    in_backward: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,6 +98,11 @@ class Case:
         return not self.card.holds_float32
 
     @property
+    def offloads(self) -> bool:
+        """Whether what is kept for the way back goes to main memory."""
+        return self.job.train.offload and self.device.kind == "cuda"
+
+    @property
     def width(self) -> int:
         """Bytes of a number that the model computes with."""
         return DTYPE_BYTES[self.dtype]
@@ -119,12 +132,15 @@ def parts_of(case: Case, plan: Plan) -> Parts:
     tokens = plan.micro_batch * case.sequences * case.longest
     share = case.rows.trained_share if case.rows else 1.0
     portion = Portion(tokens, case.longest, math.ceil(tokens * share))
-    activations = activation_bytes(case.model, portion, case.width, case.is_adapter, plan.recomputed)
+    activations = activation_bytes(
+        case.model, portion, case.width, case.is_adapter, plan.recomputed, case.offloads
+    )
+    at_once = min(case.trained, largest_matrix(case.model)) if plan.in_backward else case.trained
     gaps = GAPS.get((case.device.kind, case.is_adapter), 1.0)
     engine = ENGINE_BYTES.get(case.device.kind, ENGINE_BYTES["cpu"])
     return Parts(
         weights=weight_bytes(case.model, held, case.job.model.quantization != "none"),
-        adapter=trained_bytes(case.trained, case.card.can_switch_off),
+        adapter=trained_bytes(case.trained, case.card.can_switch_off, plan.optimizer, at_once),
         activations=int(activations * gaps),
         working=logit_bytes(case.model, portion) + engine + words_bytes(case.job, case.model, case.width),
     )
@@ -134,29 +150,53 @@ def choose_plan(case: Case) -> Plan:
     """The fastest plan that fits with headroom; where none does, the one that needs least.
 
     First as many rows at a time as fit, down to what a portion is worth keeping; then as many layers computed again
-    as that takes; then smaller portions. Every one gives the same result.
+    as that takes; then smaller portions: all of these give the same result. Only where none of them fits, and the whole
+    model is trained, weights are corrected on the way back, and then the optimizer remembers in 8 bits.
     """
 
-    def fits(plan: Plan) -> bool:
-        return parts_of(case, plan).total <= _HEADROOM * case.device.memory_free
+    def needs(plan: Plan) -> int:
+        return parts_of(case, plan).total
 
-    sizes, least, most = _sizes(case), least_rows(case), most_layers(case)
+    def fits(plan: Plan) -> bool:
+        return needs(plan) <= _HEADROOM * case.device.memory_free
+
+    found = [_plan_of(case, way, fits) for way in _ways(case)]
+    return next(filter(fits, found), min(found, key=needs))
+
+
+def _ways(case: Case) -> list[Plan]:
+    """What may be done with optimizer and gradients, the ordinary before what changes the result a little."""
+    train, batch = case.job.train, case.job.train.batch_size
+    has_8bit = not case.is_adapter and not optimizer_problem_on(case.device.kind)
+    optimizers = [train.optimizer] if train.optimizer != "auto" else ["adamw", "adamw-8bit"][: 1 + has_8bit]
+    is_whole = (train.micro_batch or batch) >= batch
+    may = is_whole and (train.step_in_backward == "on" or not case.is_adapter)
+    choices = {"off": [False], "on": [True, False], "auto": [False, True]}[train.step_in_backward]
+    ways = [Plan(batch, 0, optimizer, in_backward) for optimizer in optimizers for in_backward in choices]
+    return [way for way in ways if may or not way.in_backward]
+
+
+def _plan_of(case: Case, way: Plan, fits: Callable[[Plan], bool]) -> Plan:
+    """The fastest plan of this way that fits, else the one that needs least."""
+    sizes, most = [case.job.train.batch_size] if way.in_backward else _sizes(case), most_layers(case)
     first = most if case.job.train.checkpointing == "on" else 0
+    least = _least_worth(case, sizes)
     for rows in (size for size in sizes if size >= least):
-        if fits(Plan(rows, first)):
-            return Plan(rows, first)
+        if fits(plan := replace(way, micro_batch=rows, recomputed=first)):
+            return plan
     for rows in (size for size in sizes if size <= least):
-        if fits(Plan(rows, most)):
-            numbers = range(first, most + 1)
-            return Plan(
-                rows, numbers[bisect_left(numbers, True, key=lambda layers: fits(Plan(rows, layers)))]
-            )
-    return Plan(sizes[-1], most)
+        plans = [replace(way, micro_batch=rows, recomputed=layers) for layers in range(first, most + 1)]
+        if fits(plans[-1]):
+            return plans[bisect_left(plans, True, key=fits)]
+    return replace(way, micro_batch=sizes[-1], recomputed=most)
 
 
 def least_rows(case: Case) -> int:
     """The fewest rows at a time that are worth keeping before layers are computed again."""
-    sizes = _sizes(case)
+    return _least_worth(case, _sizes(case))
+
+
+def _least_worth(case: Case, sizes: Sequence[int]) -> int:
     return min((rows for rows in sizes if _tokens(case, rows) >= _WORTH_TOKENS), default=sizes[0])
 
 
@@ -168,13 +208,20 @@ def most_layers(case: Case) -> int:
 
 def plan_words(plan: Plan, layers: int) -> list[str]:
     """Sentences about what the plan does to save memory; none where it does nothing."""
-    found = []
-    if plan.recomputed:
-        is_one = plan.recomputed == 1
-        found.append(
-            f"{plan.recomputed} of {plural(layers, 'layer')} {'is' if is_one else 'are'} computed again on the way back."
-        )
-    return found
+    found = [recomputing_words(plan, layers)]
+    if plan.optimizer == "adamw-8bit":
+        found.append("The optimizer remembers in 8 bits.")
+    if plan.in_backward:
+        found.append("Each weight is corrected on the way back, as soon as its gradient is known.")
+    return [words for words in found if words]
+
+
+def recomputing_words(plan: Plan, layers: int) -> str:
+    """A sentence about the layers that are computed again; "" for none."""
+    if not plan.recomputed:
+        return ""
+    verb = "is" if plan.recomputed == 1 else "are"
+    return f"{plan.recomputed} of {plural(layers, 'layer')} {verb} computed again on the way back."
 
 
 def _sizes(case: Case) -> list[int]:

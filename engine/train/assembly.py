@@ -13,13 +13,12 @@ from engine.job.adapters import ADAPTERS
 from engine.job.cards import resolve
 from engine.job.channel import Desk
 from engine.job.errors import ModelError
-from engine.job.events import Remark
 from engine.job.job import Job
 from engine.job.method_fields import START
 from engine.job.words import learns_all_words, words_rate
 from engine.library.devices import Machine
 from engine.library.lineage import Lineage
-from engine.library.memory_plan import Plan, plan_words
+from engine.library.memory_plan import Plan
 from engine.models.adapters import load_adapter, name_base, trained_parameters
 from engine.models.embeddings import learn_words, word_names
 from engine.models.fingerprint import weights_digest
@@ -29,19 +28,18 @@ from engine.models.load import LoadedModel
 from engine.models.lora import rate_factor
 from engine.models.placement import DTYPES
 from engine.models.prompts import is_written
-from engine.models.recomputing import recompute_layers
 from engine.models.vocabulary import token_ids
 from engine.train.anchoring import open_reference, watches_start
 from engine.train.arranging import arranged
 from engine.train.batches import Example, Order
 from engine.train.between import Between, Rhythm
 from engine.train.examples import picked
+from engine.train.fitting import fit_into_memory, optimizer_for
 from engine.train.forward import Policy
 from engine.train.looking import Checker, Sampler
 from engine.train.loop import Training
-from engine.train.memory import Fit, MemoryGauge, RowsAtATime, first_fit
+from engine.train.memory import MemoryGauge, first_fit
 from engine.train.objective import objective_of
-from engine.train.optimizer import Optimizer
 from engine.train.reference import Reference
 from engine.train.rows import PreparedRows
 from engine.train.saving import Facts, Keeper
@@ -82,13 +80,13 @@ def assemble(
     policy = arrange(policy)
     order = order_of(job, len(rows.train))
     fit = first_fit(job, loaded.info, rows.train, machine)
-    rows_at_a_time = fit_into_memory(model, fit, loaded.info.layers, desk)
+    rows_at_a_time = fit_into_memory(job, model, fit, loaded, desk)
     reference = open_reference(job, policy, loaded, 2 * rows.count, digest, lineage.start is None, arrange)
     state = State(order.updates, job.train.learning_rate)
     objective = objective_of(job, policy, reference, state.memory)
-    optimizer = Optimizer(trained_parameters(model), job.train, rates_of(job, model))
+    optimizer = optimizer_for(job, fit.plan, trained_parameters(model), rates_of(job, model), desk)
     training = Training(job.train, policy, objective, optimizer, rows.train, order, rows_at_a_time, state)
-    facts = facts_of(rows, loaded)
+    facts = facts_of(rows, loaded) | {"step_in_backward": fit.plan.in_backward}
     keeper = Keeper(
         model=model,
         optimizer=optimizer,
@@ -125,18 +123,6 @@ def trainable_model(
             raise ModelError(title, "Begin from the plain model, or choose prompt tuning.")
         load_adapter(model, lineage.start)
     return model
-
-
-def fit_into_memory(
-    model: Any, fit: Fit, layers: int, desk: Desk
-) -> RowsAtATime:  # Any: PeftModel or a transformers model
-    """Rows at a time as the fit says, and the model, of so many layers, with some computed again on the way back."""
-    recompute_layers(model, fit.plan.recomputed)
-    for words in plan_words(fit.plan, layers):
-        desk.tell(Remark("info", f"To fit into memory, {words}", "The result is the same. Nothing to do."))
-    may_do_more = fit.plan.recomputed < fit.layers
-    recompute = partial(recompute_layers, model, fit.layers) if may_do_more else None
-    return RowsAtATime(fit.plan.micro_batch, desk, fit.least, recompute)
 
 
 def rates_of(job: Job, model: Any) -> Callable[[str], float]:  # Any: PeftModel or a transformers model

@@ -39,7 +39,7 @@ def train_loop(training: Training, between: Between) -> None:
     Pause, stop, save, evaluate, sample and a changed learning rate are looked up between two updates, when all
     that was begun has been read.
     """
-    settings, state, order, optimizer = training.settings, training.state, training.order, training.optimizer
+    state, order, optimizer = training.state, training.order, training.optimizer
     late = LATE.get(training.policy.device.partition(":")[0], 0)
     ledger = Ledger(state, training.objective, late, between.told)
     training.policy.model.train()
@@ -50,8 +50,7 @@ def train_loop(training: Training, between: Between) -> None:
         losses = training.rows_at_a_time.fitting(partial(accumulate, training, step, examples))
         # Divide by the tokens or pairs of the whole update: a short micro-batch must not weigh as much as a full one.
         optimizer.divide_gradients(sum(loss.count for loss in losses))
-        rate = rate_at(step, state.steps, state.learning_rate, settings.warmup, settings.schedule)
-        norm = optimizer.norm()
+        rate, norm = rate_of(training, step), optimizer.norm()
         optimizer.halt_unless_finite(norm, *(loss.sum for loss in losses))
         optimizer.correct(rate, norm)
         training.objective.corrected(step)
@@ -67,9 +66,16 @@ def accumulate(training: Training, step: int, examples: list[Example], size: int
     # Chance (dropout) follows from the update's number alone: an update that is redone or resumed is the same.
     torch.manual_seed(training.settings.seed * 1_000_003 + step)
     loss_of = training.objective.over(examples, size)
-    losses = []
+    losses, rate = [], rate_of(training, step)
     for batch in training.policy.batches(examples, size):
         loss = loss_of(batch)
+        training.optimizer.prepare(loss, size >= len(examples), rate)
         loss.sum.backward()
         losses.append(Loss(loss.sum.detach(), loss.count, loss.metrics))
     return losses
+
+
+def rate_of(training: Training, step: int) -> float:
+    """The learning rate of update `step`."""
+    settings, state = training.settings, training.state
+    return rate_at(step, state.steps, state.learning_rate, settings.warmup, settings.schedule)

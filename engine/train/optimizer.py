@@ -2,11 +2,14 @@
 
 import math
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from engine.job.sections import TrainSection
+from engine.methods.loss import Loss
+from engine.train.eight_bit import STEP, adamw_8bit, complete_state, is_8bit, plain_state
 
 
 def rate_at(step: int, steps: int, peak: float, warmup: float, schedule: str) -> float:
@@ -40,27 +43,12 @@ class Optimizer:
         """`factor` tells by name how many times the run's learning rate a parameter has."""
         self._named = dict(parameters)
         self._clip = settings.clip or math.inf
-        device = next(iter(self._named.values())).device
-        self._is_fused = device.type in ("cpu", "cuda")
-        self._is_halted = torch.zeros((), device=device)
-        groups: dict[tuple[bool, float], list[torch.nn.Parameter]] = {}
-        for name, weight in self._named.items():
-            groups.setdefault((weight.dim() > 1, factor(name)), []).append(weight)
-        self._adamw = torch.optim.AdamW(
-            [
-                {
-                    "params": weights,
-                    "factor": times,
-                    "weight_decay": settings.weight_decay if is_matrix else 0.0,
-                }
-                for (is_matrix, times), weights in sorted(
-                    groups.items(), key=lambda group: (not group[0][0], group[0][1])
-                )
-            ],
-            betas=(settings.beta1, settings.beta2),
-            eps=settings.epsilon,
-            fused=self._is_fused,
-        )
+        self._settings, self._factor = settings, factor
+        self._is_halted = torch.zeros((), device=next(iter(self._named.values())).device)
+        self._adamw = self._built(settings.optimizer == "adamw-8bit")
+
+    def prepare(self, loss: Loss, is_whole: bool, rate: float) -> None:
+        """Before the way back of a batch, which is the whole update or a part of it."""
 
     def clear(self) -> None:
         """Forget all gradients."""
@@ -87,11 +75,8 @@ class Optimizer:
         for group in self._adamw.param_groups:
             group["lr"] = rate * group["factor"]
         excess = (norm / self._clip).clamp(min=1)
-        if (
-            self._is_fused
-        ):  # the kernel divides and skips as it does for torch's GradScaler: nobody has to wait
-            self._adamw.grad_scale = excess  # type: ignore[attr-defined]
-            self._adamw.found_inf = self._is_halted  # type: ignore[attr-defined]
+        if self._is_fused:  # the kernel divides and skips as for torch's GradScaler: nobody has to wait
+            self._adamw.grad_scale, self._adamw.found_inf = excess, self._is_halted
         elif self._is_halted.item():
             return
         else:
@@ -103,16 +88,42 @@ class Optimizer:
         return {
             f"{kind}/{name}": value.detach()
             for name, weight in self._named.items()
-            for kind, value in self._adamw.state[weight].items()
+            for kind, value in plain_state(self._adamw.state[weight]).items()
         }
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Go on with a checkpoint's moments; raises KeyError for a name that is not trained here."""
+        """Go on with a checkpoint's moments, in as many bits; raises KeyError for a name that is not trained here."""
+        was_8bit = is_8bit(state)
+        if state and was_8bit != self._is_8bit:
+            self._adamw = self._built(was_8bit)
         for key, value in state.items():
             kind, _, name = key.partition("/")
             weight = self._named[name]
-            place = "cpu" if kind == "step" and weight.device.type == "cpu" else weight.device
+            place = "cpu" if kind == STEP and weight.device.type == "cpu" else weight.device
             self._adamw.state[weight][kind] = value.to(place).clone()
+        if was_8bit:
+            for each in filter(None, self._adamw.state.values()):
+                complete_state(self._adamw, each)
+
+    def _built(self, is_8bit: bool) -> Any:  # Any: bitsandbytes is untyped
+        """AdamW over groups that share decay and rate."""
+        self._is_8bit = is_8bit
+        groups: dict[tuple[bool, float], list[torch.nn.Parameter]] = {}
+        for name, weight in self._named.items():
+            groups.setdefault((weight.dim() > 1, self._factor(name)), []).append(weight)
+        settings = self._settings
+        listed = [
+            {"params": weights, "factor": times, "weight_decay": settings.weight_decay if is_matrix else 0.0}
+            for (is_matrix, times), weights in sorted(
+                groups.items(), key=lambda group: (not group[0][0], group[0][1])
+            )
+        ]
+        options: dict[str, Any] = {"betas": (settings.beta1, settings.beta2), "eps": settings.epsilon}
+        device = self._is_halted.device.type
+        self._is_fused = not is_8bit and device in ("cpu", "cuda")
+        if is_8bit:
+            return adamw_8bit(listed, device, **options)
+        return torch.optim.AdamW(listed, fused=self._is_fused, **options)
 
     def _gradients(self) -> list[Tensor]:
         return [weight.grad for weight in self._named.values() if weight.grad is not None]

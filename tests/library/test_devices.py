@@ -79,3 +79,15 @@ def test_the_library_is_imported_without_torch_and_without_the_hub_client() -> N
     assert "'torch'" not in loaded
     assert "'huggingface_hub'" not in loaded
     assert "'transformers'" not in loaded
+
+
+@pytest.mark.parametrize(("gib", "lent"), [(16, 16 * 2 / 3), (36, 27), (128, 96)])
+def test_an_apple_gpu_has_what_macos_lends_it_of_the_main_memory(monkeypatch, gib, lent):
+    monkeypatch.setattr(devices.platform, "system", lambda: "Darwin")
+    monkeypatch.setattr(devices.platform, "machine", lambda: "arm64")
+    monkeypatch.setattr(devices.platform, "mac_ver", lambda: ("15.1", ("", "", ""), "arm64"))
+    one = 2**30
+    (found,) = devices._apple_devices(devices.Memory(gib * one, gib * one))
+    assert found.memory_total == found.memory_free == pytest.approx(lent * one)
+    (found,) = devices._apple_devices(devices.Memory(gib * one, 2 * one))
+    assert found.memory_free == 2 * one

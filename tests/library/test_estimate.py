@@ -10,6 +10,7 @@ import pytest
 from engine.job.adapters import LoraSettings
 from engine.job.errors import ModelError
 from engine.job.job import Job, with_kind, with_value
+from engine.library import compression
 from engine.library.devices import Device, Machine
 from engine.library.estimate import Estimate, RowStats, estimate
 from engine.library.model_folder import ModelInfo
@@ -190,6 +191,73 @@ def test_what_cannot_be_computed_again_is_kept() -> None:
         assert (found.micro_batch, found.recomputed, found.fits) == (1, 0, False)
 
 
+FULL = with_kind(with_value(JOB, "train.batch_size", 2), "adapter", "full")
+
+
+def full_needs(free: int, **train: object) -> Estimate:
+    job = FULL
+    for name, value in train.items():
+        job = with_value(job, f"train.{name}", value)
+    return estimate(job, LARGE, None, machine(free, "cuda"))
+
+
+def test_gradients_that_are_forgotten_at_once_take_the_room_of_the_largest_alone() -> None:
+    ordinary = full_needs(100 * GB, step_in_backward="off")
+    on_the_way = full_needs(100 * GB, step_in_backward="on")
+    assert (ordinary.step_in_backward, on_the_way.step_in_backward) == (False, True)
+    assert ordinary.adapter == 494_000_000 * 12
+    assert on_the_way.adapter == 494_000_000 * 8 + 151_936 * 896 * 4
+    assert (
+        "Each weight is corrected on the way back, as soon as its gradient is known." in on_the_way.arithmetic
+    )
+
+
+def test_eight_bits_take_two_bytes_a_weight_and_two_numbers_for_each_256(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = full_needs(100 * GB, optimizer="adamw-8bit")
+    assert found.adapter == 494_000_000 * (4 + 2 + 2 * 4 / 256)
+    assert found.disk == 3 * int(494_000_000 * 2.03125) + 494_000_000 * 4 * 4
+    assert "The optimizer remembers in 8 bits." in found.arithmetic
+
+
+def test_what_changes_the_result_is_only_done_where_nothing_else_fits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(compression, "find_spec", lambda name: True)
+    least = {
+        (optimizer, way): full_needs(
+            GB, optimizer=optimizer, step_in_backward=way, checkpointing="on", batch_size=1
+        ).total
+        for optimizer in ("adamw", "adamw-8bit")
+        for way in ("off", "on")
+    }
+    ways = sorted(least, key=least.__getitem__, reverse=True)
+    assert ways == [("adamw", "off"), ("adamw", "on"), ("adamw-8bit", "off"), ("adamw-8bit", "on")]
+    for optimizer, way in ways:
+        free = math.ceil(least[optimizer, way] / 0.9) + 1
+        found = full_needs(free, batch_size=1)
+        assert (found.optimizer, found.step_in_backward, found.fits) == (optimizer, way == "on", True)
+    monkeypatch.setattr(compression, "find_spec", lambda name: None)
+    assert full_needs(math.ceil(least["adamw-8bit", "off"]), batch_size=1).optimizer == "adamw"
+
+
+def test_an_adapter_is_learned_the_ordinary_way_however_short_memory_is() -> None:
+    found = estimate(JOB, LARGE, None, machine(GB))
+    assert (found.optimizer, found.step_in_backward) == ("adamw", False)
+
+
+def test_an_update_in_parts_cannot_be_corrected_on_the_way_back() -> None:
+    assert not full_needs(100 * GB, step_in_backward="on", micro_batch=1).step_in_backward
+
+
+def test_kept_values_in_main_memory_leave_two_layers_on_an_nvidia_gpu_alone() -> None:
+    job = with_value(JOB, "train.offload", True)
+    layer = 400 * (15 * 8 + 17 * 12 + 14 * 8 + 14 * 4)
+    assert estimate(job, SMALL, None, machine(8 * GB, "cuda")).activations == 2 * layer
+    assert estimate(job, SMALL, None, machine(8 * GB)).activations == needs().activations
+
+
 def test_a_processor_takes_no_larger_portion_than_gains_speed() -> None:
     job = with_value(with_value(JOB, "train.batch_size", 64), "rows.max_tokens", 1024)
     assert estimate(job, LARGE, None, machine(4000 * GB)).micro_batch == 16  # 16 x 1024 = 16,384 tokens
@@ -222,6 +290,8 @@ def test_the_arithmetic_names_weights_portion_and_the_way_not_taken() -> None:
     assert lines[1] == "494 million weights at 4 bytes each, 8 rows at a time, up to 50 tokens per row."
     # 16 x 494 million + 50 tokens x (121,600 + 24 x 896 x 4) + 50 x 151,936 x 16 + 450 million = 8.486e9, one row,
     # all layers computed again
+    ordinary = with_value(with_value(JOB, "train.optimizer", "adamw"), "train.step_in_backward", "off")
+    lines = estimate(ordinary, LARGE, None, machine(6 * GB)).arithmetic.splitlines()
     assert lines[2] == "Training every weight would need 8.5 GB, which is more than is free."
     pairs = with_value(with_kind(JOB, "method", "dpo"), "train.batch_size", 1)
     assert "1 pair at a time, up to 50 tokens per answer" in needs(pairs).arithmetic

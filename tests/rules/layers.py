@@ -54,6 +54,7 @@ TABLE = (
         "engine.train",
         imports=("engine.job", "engine.library", "engine.data", "engine.methods", "engine.models"),
         third_party=("torch", "safetensors", "psutil"),
+        lazily=("bitsandbytes",),
     ),
     # Looking at data as a model sees it needs rows: `engine.data`.
     Layer(
