@@ -11,7 +11,8 @@ from engine.job.sections import TrainSection
 from engine.methods.loss import Loss
 from engine.models.adapters import trained_parameters
 from engine.train.in_backward import InBackward
-from engine.train.loop import accumulate, refuse_runaway
+from engine.train.ledger import refuse_runaway
+from engine.train.loop import accumulate
 from engine.train.optimizer import Optimizer
 from engine.train.session import train
 from tests.train.test_loop import training
@@ -28,11 +29,11 @@ def of_kind(kind, tmp_path, method="sft", adapter="full", **settings):
 
 def update(begun, size=8):
     """One update as the loop does it; the gradient's length."""
-    total = accumulate(begun, begun.examples, size)
-    begun.optimizer.divide_gradients(total.count)
+    losses = accumulate(begun, 1, begun.examples, size)
+    begun.optimizer.divide_gradients(sum(loss.count for loss in losses))
     norm = begun.optimizer.norm()
     begun.optimizer.correct(1e-3, norm)
-    return norm
+    return norm.item()
 
 
 def weights(begun):
@@ -71,7 +72,7 @@ def test_no_two_gradients_stand_in_memory_at_a_time(tmp_path):
             lambda _: most.append(sum(weight.grad is not None for weight in named.values()))
         )
         weight.register_hook(lambda gradient: most.append(sum(w.grad is not None for w in named.values())))
-    accumulate(begun, begun.examples, 8)
+    accumulate(begun, 1, begun.examples, 8)
     assert max(most) == 0  # asked as the next one comes, and again when it was corrected
 
 
@@ -86,7 +87,7 @@ def test_each_weights_gradient_is_cut_by_itself():
     kept = optimizer.state()  # without memory of the average, it is the last gradient
     torch.testing.assert_close(kept["exp_avg/one"], torch.tensor([[0.6, 0.8]]))
     torch.testing.assert_close(kept["exp_avg/other"], torch.tensor([[0.3, 0.4]]))
-    assert optimizer.norm() == pytest.approx(math.sqrt(5**2 + 0.5**2))
+    assert optimizer.norm().item() == pytest.approx(math.sqrt(5**2 + 0.5**2))
 
 
 def test_an_update_in_parts_is_corrected_the_ordinary_way_and_told_once(tmp_path):
@@ -110,7 +111,7 @@ def test_a_loss_that_is_no_number_changes_no_weight(tmp_path):
     begun.optimizer.prepare(Loss(loss, 1), True, 1e-3)
     loss.backward()
     with pytest.raises(TrainingError):
-        refuse_runaway(0.0, begun.optimizer.norm(), 1, 1e-3)
+        refuse_runaway(0.0, begun.optimizer.norm().item(), 1, 1e-3)
     assert all(torch.equal(before[name], weight) for name, weight in weights(begun).items())
 
 
@@ -136,7 +137,7 @@ def test_an_update_that_broke_off_half_done_is_never_done_twice(tmp_path):
 
     handle = named[0].register_hook(full)  # the word vectors' gradient is the last
     with pytest.raises(ResourceError, match="in the middle of a correction") as error:
-        begun.rows_at_a_time.fitting(lambda size: accumulate(begun, begun.examples, size))
+        begun.rows_at_a_time.fitting(lambda size: accumulate(begun, 1, begun.examples, size))
     assert "step_in_backward" in error.value.advice
     handle.remove()
 
@@ -151,9 +152,9 @@ def test_memory_that_runs_out_before_the_first_weight_is_tried_again_in_parts(tm
             begun.optimizer.clear()
             begun.optimizer.prepare(Loss(torch.tensor(1.0), 1), True, 1e-3)
             raise torch.OutOfMemoryError("CUDA out of memory.")
-        return accumulate(begun, begun.examples, size)
+        return accumulate(begun, 1, begun.examples, size)
 
-    assert begun.rows_at_a_time.fitting(work).count > 0
+    assert sum(loss.count for loss in begun.rows_at_a_time.fitting(work)) > 0
     assert tried == [8, 4]
 
 

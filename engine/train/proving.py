@@ -1,0 +1,176 @@
+"""A fast path proves itself before a run: rows go through it and through the model's own plain forward pass.
+
+Log-probabilities and gradients must agree as far as the model's numbers allow. A path that gives others, or fails, is
+left out, and a person is told. The plain pass is transformers' and PEFT's own code on each text by itself: no padding,
+no packing, the model's own head.
+"""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from engine.job.channel import Desk
+from engine.job.events import Remark
+from engine.job.job import Job
+from engine.models.adapters import trained_parameters
+from engine.models.encoded import Encoded
+from engine.models.generate import evaluating
+from engine.train.batches import Batch, Example, collate, micro_batches
+from engine.train.fast_paths import FastPath, wanted_paths
+from engine.train.forward import Policy
+from engine.train.memory import is_out_of_memory
+
+_WORK = 5e11  # multiplications and additions of the plain pass at most: a second or two on a processor
+_LEAST = 256  # tokens that are looked at whatever they cost
+_STIRRED = 0.02  # spread of what stands in for zeros
+_SAMPLED = 4096  # numbers of each gradient that are compared, beside its length
+
+# What rounding alone may change: of a token's log-probability in nats, on average over the tokens; of a gradient as a
+# share of its length. Measured: a few units of the last place; texts that see each other differ by 0.4 nats and more.
+_SCORE = {torch.float32: 1e-4, torch.float16: 0.02, torch.bfloat16: 0.05}
+_GRADIENT = {torch.float32: 1e-3, torch.float16: 0.1, torch.bfloat16: 0.2}
+_SMALL = 0.02  # a gradient shorter than this share of the longest counts as that long
+
+
+@dataclass(frozen=True)
+class _Numbers:
+    """What a pass gave: log-probabilities (N,), and a sample of each trained tensor's gradient with its length."""
+
+    scores: Tensor
+    gradients: tuple[Tensor, ...]
+
+
+def proven(job: Job, policy: Policy, examples: Sequence[Example], desk: Desk) -> Policy:
+    """The policy with every fast path that the job asks for, the model can take and `examples` prove."""
+    policy = replace(policy, way="given" if job.rows.packing == "off" else "grouped")
+    weights = sum(weight.numel() for weight in policy.model.parameters())
+    texts = _shortened(examples, max(_LEAST, int(_WORK / (6 * weights))))
+    paths = wanted_paths(job, policy, sum(len(text.parts) for text in texts), desk)
+    if not paths:
+        return policy
+    with _stirred(policy.model):
+        plain = _looked_at(policy, _each_alone(texts))
+        fast = _taken(policy, paths)
+        if _agrees(fast, texts, plain):
+            return fast
+        for path in reversed(paths):
+            path.leave(policy.model)
+        return _one_by_one(policy, paths, texts, plain, desk)
+
+
+def _one_by_one(
+    policy: Policy, paths: Sequence[FastPath], texts: Sequence[Example], plain: _Numbers, desk: Desk
+) -> Policy:
+    """The paths that agree, each on top of those before it; the others are told."""
+    for path in paths:
+        fast = path.take(policy)
+        if fast is None:
+            continue  # it builds on one that was left out
+        if _agrees(fast, texts, plain):
+            policy = fast
+            continue
+        path.leave(policy.model)
+        title = f"{path.given_up}: the faster way gave this model other numbers than its own."
+        desk.tell(Remark("info", title, "The result is right, it only takes longer. Nothing to do."))
+    return policy
+
+
+def _taken(policy: Policy, paths: Sequence[FastPath]) -> Policy:
+    for path in paths:
+        policy = path.take(policy) or policy
+    return policy
+
+
+def _agrees(fast: Policy, texts: Sequence[Example], plain: _Numbers) -> bool:
+    try:
+        found = _looked_at(fast, micro_batches(texts, len(texts), fast.way))
+    except Exception as error:  # noqa: BLE001  # whatever a path fails with, the plain way is there
+        if is_out_of_memory(error):
+            raise
+        return False
+    dtype = fast.autocast or fast.model.get_input_embeddings().weight.dtype
+    if (found.scores - plain.scores).abs().mean().item() > _SCORE[dtype]:
+        return False
+    lengths = [float(gradient[-1]) for gradient in plain.gradients]
+    least = _SMALL * max(lengths, default=0.0)
+    return all(
+        float((one - other).norm()) <= _GRADIENT[dtype] * max(length, least)
+        for one, other, length in zip(found.gradients, plain.gradients, lengths, strict=True)
+    )
+
+
+def _looked_at(policy: Policy, batches: "Sequence[Batch] | Iterator[Batch]") -> _Numbers:
+    """Log-probabilities and gradients of these batches together; the model is left as it was, without gradients."""
+    trained = trained_parameters(policy.model)
+    scores: list[Tensor] = []
+    try:
+        with evaluating(policy.model):
+            for batch in batches:
+                found = policy.score(batch.to(policy.device)).target.float()
+                if trained:
+                    places = torch.arange(len(found), device=found.device) + sum(map(len, scores))
+                    (found * (0.5 + places % 7 / 7)).sum().backward()
+                scores.append(found.detach())
+        return _Numbers(torch.cat(scores), tuple(_sample(weight) for weight in trained.values()))
+    finally:
+        for weight in trained.values():
+            weight.grad = None
+
+
+def _sample(weight: torch.nn.Parameter) -> Tensor:
+    """Some numbers of a gradient, and its length behind them; zeros where there is none."""
+    if weight.grad is None:
+        return weight.new_zeros(2, dtype=torch.float32)
+    numbers = weight.grad.flatten()
+    return torch.cat([numbers[:: max(1, len(numbers) // _SAMPLED)].float(), numbers.float().norm().reshape(1)])
+
+
+def _shortened(examples: Sequence[Example], tokens: int) -> list[Example]:
+    """The first of these rows, longest first, so many that they have about as many tokens; at least two are cut to it."""
+    found: list[Example] = []
+    for at in range(len(examples)):
+        left = tokens - sum(row.tokens for row in found)
+        if left < 2:
+            break
+        sides = len(examples[at].parts)
+        found.append(_around_answer(examples[at], max(2, left // sides // (1 if found else 2))))
+    return sorted((row for row in found if row.length > 1), key=lambda row: -row.length)
+
+
+def _around_answer(example: Example, tokens: int) -> Example:
+    """The end of the prompt and the beginning of the answer, half of each at most; nearly all of it is learned.
+
+    Both sides of a pair are cut alike, so that they begin alike.
+    """
+    answers = [part.trained.index(True) if True in part.trained else 0 for part in example.parts]
+    longest = max(len(part.ids) for part in example.parts)
+    start = 0 if longest <= tokens else max(0, min(answers) - tokens // 2)
+    parts = []
+    for part in example.parts:
+        ids = list(part.ids[start : start + tokens])
+        parts.append(Encoded(part.number, ids, [at > len(ids) // 4 for at in range(len(ids))], 0))
+    return Example(example.index, example.number, tuple(parts))
+
+
+def _each_alone(texts: Sequence[Example]) -> list[Batch]:
+    """Every text as a batch of its own, in the order in which a batch of all has them."""
+    parts = [text.parts[side] for side in range(len(texts[0].parts)) for text in texts]
+    return [collate([Example(at, part.number, (part,))]) for at, part in enumerate(parts)]
+
+
+@contextlib.contextmanager
+def _stirred(model: torch.nn.Module) -> Iterator[None]:
+    """Something small in place of trained tensors that are zero: behind them other gradients would vanish."""
+    generator = torch.Generator().manual_seed(0)
+    zeros = [weight for weight in trained_parameters(model).values() if not weight.any()]
+    try:
+        for weight in zeros:
+            drawn = torch.randn(weight.shape, generator=generator) * _STIRRED
+            weight.data.copy_(drawn)
+        yield
+    finally:
+        for weight in zeros:
+            weight.data.zero_()
