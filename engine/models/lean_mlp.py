@@ -43,14 +43,19 @@ def activation_of(module: Any) -> str | None:  # Any: each family has a class of
     states = torch.linspace(-6, 6, 64)
     activate = module.act_fn
     name = next(
-        (name for name, pair in ACTIVATIONS.items() if torch.equal(pair[0](states), activate(states))), None
+        (
+            name
+            for name, (function, _) in ACTIVATIONS.items()
+            if torch.equal(function(states), activate(states))
+        ),
+        None,
     )
     stand_in = SimpleNamespace(
         gate_proj=lambda x: 3 * x, up_proj=lambda x: x - 1, down_proj=lambda x: x.flip(-1), act_fn=activate
     )
     try:
         found = type(module).forward(stand_in, states)
-    except AttributeError:  # it uses more than these
+    except (AttributeError, TypeError):  # it uses more than these
         return None
     is_exact = torch.equal(found, (activate(3 * states) * (states - 1)).flip(-1))
     return name if is_exact else None
