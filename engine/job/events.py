@@ -84,7 +84,10 @@ class Finished(Event):
 
 @dataclass(frozen=True)
 class Prepared(Event):
-    """Everything is loaded; the first step comes next. Counts of rows, tokens and parameters."""
+    """Everything is loaded; the first step comes next. Counts of rows, tokens and parameters.
+
+    `fast_paths` are the names of the ways that proved right beside the model's own and are taken.
+    """
 
     device: str
     dtype: str
@@ -101,6 +104,7 @@ class Prepared(Event):
     micro_batch: int
     batch_size: int
     threads: int
+    fast_paths: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

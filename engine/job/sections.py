@@ -94,6 +94,15 @@ class RowsSection:
         advanced=True,
         group="Text",
     )
+    prefix_sharing: str = setting(
+        "auto",
+        "Read a pair's prompt once",
+        "The prompt of two answers goes through the model once for both; the result is the same.",
+        term="prefix sharing",
+        choices={"auto": "Where the model can", "off": "Off"},
+        advanced=True,
+        group="Text",
+    )
     template: str = setting(
         "auto",
         "Chat template",

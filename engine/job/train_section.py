@@ -164,6 +164,15 @@ class TrainSection:
         advanced=True,
         group="Precision",
     )
+    fast: str = setting(
+        "auto",
+        "Faster ways",
+        "Own code for an adapter's layers and the words' scores; each way proves before a run that its numbers are right.",
+        term="fast paths",
+        choices={"auto": "Where they prove right", "off": "As transformers and PEFT compute"},
+        advanced=True,
+        group="Precision",
+    )
     seed: int = setting(
         42,
         "Seed",

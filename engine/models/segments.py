@@ -43,17 +43,25 @@ def take_segments(model: Any) -> bool:  # Any: PeftModel or a transformers model
     """Have the model take sequences one after another, batches with padding as before; False when it cannot.
 
     It cannot with learned positions before the text, with layers that hand on more than attention does (recurrent
-    ones), or with an attention that is not transformers' exchangeable one.
+    ones), with a loss of its own that counts a mask's tokens, or with an attention that is not transformers'
+    exchangeable one.
     """
     inner = _inner(model)
     own = inner.config._attn_implementation
     if own.startswith(_NAME):
         return True
     layers = set(getattr(inner.config, "layer_types", None) or ())
-    if has_prompt(model) or not inner._supports_attention_backend or own not in _OWN or not layers <= _LAYERS:
+    if has_prompt(model) or _is_counted(model) or not layers <= _LAYERS:
+        return False
+    if not inner._supports_attention_backend or own not in _OWN:
         return False
     inner.set_attn_implementation(_NAME + own)
     return True
+
+
+def can_share(model: Any) -> bool:  # Any: see take_segments
+    """Whether sequences of a row may have their common beginning once: where the model takes them at all, now."""
+    return bool(_inner(model).config._attn_implementation.startswith(_NAME)) and not _is_counted(model)
 
 
 def leave_segments(model: Any) -> None:  # Any: see take_segments
@@ -71,6 +79,11 @@ def segment_mask(lengths: Sequence[int], shared: Sequence[tuple[int, int]] | Non
         (length, *place) for length, place in zip(lengths, shared or [(0, 0)] * len(lengths), strict=True)
     ]
     return torch.tensor(rows, dtype=torch.int32).reshape(1, 1, -1, 3)
+
+
+def _is_counted(model: Any) -> bool:  # Any: see take_segments
+    """Whether a router's balance is computed, over the tokens of a padded batch's mask."""
+    return bool(getattr(_inner(model).config.get_text_config(), "output_router_logits", False))
 
 
 def _inner(model: Any) -> Any:

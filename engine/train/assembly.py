@@ -23,14 +23,12 @@ from engine.models.adapters import load_adapter, name_base, trained_parameters
 from engine.models.embeddings import learn_words, word_names
 from engine.models.fingerprint import weights_digest
 from engine.models.generate import answer_ends
-from engine.models.head import head_of
 from engine.models.load import LoadedModel
 from engine.models.lora import rate_factor
 from engine.models.placement import DTYPES
 from engine.models.prompts import is_written
 from engine.models.vocabulary import token_ids
 from engine.train.anchoring import open_reference, watches_start
-from engine.train.arranging import arranged
 from engine.train.batches import Example, Order
 from engine.train.between import Between, Rhythm
 from engine.train.examples import picked
@@ -40,6 +38,7 @@ from engine.train.looking import Checker, Sampler
 from engine.train.loop import Training
 from engine.train.memory import MemoryGauge, first_fit
 from engine.train.objective import objective_of
+from engine.train.proving import proven
 from engine.train.reference import Reference
 from engine.train.rows import PreparedRows
 from engine.train.saving import Facts, Keeper
@@ -75,13 +74,13 @@ def assemble(
     if lineage.start is not None and digest:
         digest = weights_digest(model)
     noise = getattr(job.method.settings, "neftune", 0.0)
-    policy = Policy(model, loaded.device, _autocast(model, loaded), noise, head=head_of(model))
-    arrange = partial(arranged, job.rows.packing, examples=rows.train, desk=desk)
-    policy = arrange(policy)
     order = order_of(job, len(rows.train))
+    first = picked(rows.train, order.of_update(1))
+    prove = partial(proven, job, examples=first, desk=desk)
+    policy = prove(Policy(model, loaded.device, _autocast(model, loaded), noise))
     fit = first_fit(job, loaded.info, rows.train, machine)
     rows_at_a_time = fit_into_memory(job, model, fit, loaded, desk)
-    reference = open_reference(job, policy, loaded, 2 * rows.count, digest, lineage.start is None, arrange)
+    reference = open_reference(job, policy, loaded, 2 * rows.count, digest, lineage.start is None, prove)
     state = State(order.updates, job.train.learning_rate)
     objective = objective_of(job, policy, reference, state.memory)
     optimizer = optimizer_for(job, fit.plan, trained_parameters(model), rates_of(job, model), desk)

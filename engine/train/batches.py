@@ -5,6 +5,7 @@ from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import accumulate
 from typing import Literal
 
 import torch
@@ -13,8 +14,9 @@ from torch import Tensor
 from engine.models.segments import segment_mask
 from engine.models.template import Encoded
 
-Way = Literal["packed", "grouped", "given"]
-"""How rows are put together: one after another; padded, those of like length together; padded as they come."""
+Way = Literal["shared", "packed", "grouped", "given"]
+"""How rows are put together: one after another, what a pair begins with once; one after another; padded, those of like
+length together; padded as they come."""
 
 _OPEN_ROWS = 64  # packed rows that are looked at for room: among 100,000 rows to check all would take minutes
 
@@ -51,6 +53,18 @@ class Example:
         return sum(len(part.ids) for part in self.parts)
 
     @cached_property
+    def common(self) -> int:
+        """Tokens that both answers' rows begin with, so that they need to be read once; 0 for a single row.
+
+        The last token of the second is never one of them, even where the first begins with all of it.
+        """
+        if len(self.parts) < 2:
+            return 0
+        first, second = (part.ids for part in self.parts)
+        most = min(len(first), len(second) - 1)
+        return next((at for at in range(most) if first[at] != second[at]), max(most, 0))
+
+    @cached_property
     def trained(self) -> int:
         """Tokens that are learned from. The first of a row has nothing before it and is never one."""
         return sum(sum(part.trained[1:]) for part in self.parts)
@@ -61,12 +75,14 @@ class Batch:
     """B sequences in R rows of T tokens: the first parts of all examples, then the second parts.
 
     Padded, every sequence is a row (R is B) and `mask` (R, T) is 1 for real tokens, None where all are. Packed, they
-    stand one after another in a single row, and `mask` holds their lengths (`engine.models.segments`).
+    stand one after another in a single row, and `mask` holds their lengths (`engine.models.segments`). What a second
+    part shares with its first then stands there once, with the first.
 
     `ids` (R, T); `places` (R, T) are tokens' positions within their sequence, None where those are columns; `spans`
-    has each sequence's row, start and stop. N positions are scored: `positions` (N,) in the flattened (R * T), each
-    followed by its target (N,) in sequence `rows` (N,), in ascending order. `examples` are the examples' indexes;
-    `tokens` counts real tokens; `labels` (B,) tells which rows of feedback are good, None for other rows.
+    has each sequence's row, start and stop, without what it shares. N positions are scored, sequence by sequence:
+    `positions` (N,) in the flattened (R * T), each followed by its target (N,) in sequence `rows` (N,). The same
+    position may come twice, for two sequences that share it. `examples` are the examples' indexes; `tokens` counts
+    the real tokens of all sequences; `labels` (B,) tells which rows of feedback are good, None for other rows.
     """
 
     ids: Tensor
@@ -98,11 +114,21 @@ class Batch:
         )
 
 
+@dataclass(frozen=True)
+class _Spot:
+    """Where a sequence stands: in `row` from `start` on; its first `shared` tokens from `shared_start` on instead."""
+
+    row: int
+    start: int
+    shared_start: int = 0
+    shared: int = 0
+
+
 def collate(examples: Sequence[Example]) -> Batch:
     """Pad examples on the right into one batch."""
     parts = _parts(examples)
     width = max(len(part.ids) for part in parts)
-    batch = _laid_out(examples, parts, [(row, 0) for row in range(len(parts))], (len(parts), width))
+    batch = _laid_out(examples, parts, [_Spot(row, 0) for row in range(len(parts))], (len(parts), width))
     mask = torch.zeros(batch.ids.shape, dtype=torch.long)
     for row, part in enumerate(parts):
         mask[row, : len(part.ids)] = 1
@@ -111,12 +137,31 @@ def collate(examples: Sequence[Example]) -> Batch:
 
 def pack(examples: Sequence[Example]) -> Batch:
     """Put examples one after another into a single row, with no padding at all."""
+    return _packed(examples, [0] * len(_parts(examples)))
+
+
+def share(examples: Sequence[Example]) -> Batch:
+    """Put examples one after another into a single row, what both parts of a pair begin with once.
+
+    All first parts are whole; then comes of each second part what is its own.
+    """
+    sides = len(examples[0].parts)
+    return _packed(examples, [example.common if side else 0 for side in range(sides) for example in examples])
+
+
+def _packed(examples: Sequence[Example], shared: Sequence[int]) -> Batch:
+    """One row of all sequences, each without the tokens that it shares with its example's first part."""
     parts = _parts(examples)
-    lengths = [len(part.ids) for part in parts]
-    starts = [(0, sum(lengths[:before])) for before in range(len(parts))]
-    batch = _laid_out(examples, parts, starts, (1, sum(lengths)))
-    places = torch.cat([torch.arange(length) for length in lengths]).unsqueeze(0)
-    return replace(batch, mask=segment_mask(lengths), places=places)
+    lengths = [len(part.ids) - count for part, count in zip(parts, shared, strict=True)]
+    starts = [0, *accumulate(lengths)]
+    spots = [
+        _Spot(0, starts[at], starts[at % len(examples)] if count else 0, count)
+        for at, count in enumerate(shared)
+    ]
+    batch = _laid_out(examples, parts, spots, (1, starts[-1]))
+    places = [torch.arange(count, len(part.ids)) for part, count in zip(parts, shared, strict=True)]
+    mask = segment_mask(lengths, [(spot.shared_start, spot.shared) for spot in spots])
+    return replace(batch, mask=mask, places=torch.cat(places).unsqueeze(0))
 
 
 def _parts(examples: Sequence[Example]) -> list[Encoded]:
@@ -124,31 +169,29 @@ def _parts(examples: Sequence[Example]) -> list[Encoded]:
 
 
 def _laid_out(
-    examples: Sequence[Example],
-    parts: Sequence[Encoded],
-    starts: Sequence[tuple[int, int]],
-    shape: tuple[int, int],
+    examples: Sequence[Example], parts: Sequence[Encoded], spots: Sequence[_Spot], shape: tuple[int, int]
 ) -> Batch:
-    """The batch whose sequences begin at these rows and columns, still without mask and places."""
+    """The batch whose sequences stand at these spots, still without mask and places."""
     ids = torch.zeros(shape, dtype=torch.long)
-    scored = torch.zeros(shape, dtype=torch.bool)
-    owners = torch.zeros(shape, dtype=torch.long)
-    spans = []
-    for number, (part, (row, start)) in enumerate(zip(parts, starts, strict=True)):
-        stop = start + len(part.ids)
-        ids[row, start:stop] = torch.tensor(part.ids)
-        scored[row, start : stop - 1] = torch.tensor(part.trained[1:], dtype=torch.bool)
-        owners[row, start:stop] = number
-        spans.append((row, start, stop))
-    positions = scored.flatten().nonzero().squeeze(-1)
+    spans, positions, targets, rows = [], [], [], []
+    for number, (part, spot) in enumerate(zip(parts, spots, strict=True)):
+        tokens = torch.tensor(part.ids)
+        stop = spot.start + len(part.ids) - spot.shared
+        ids[spot.row, spot.start : stop] = tokens[spot.shared :]
+        spans.append((spot.row, spot.start, stop))
+        before = torch.tensor(part.trained[1:], dtype=torch.bool).nonzero().squeeze(-1)
+        first = spot.row * shape[1] + spot.start - spot.shared
+        positions.append(before + torch.where(before < spot.shared, spot.shared_start, first))
+        targets.append(tokens[before + 1])
+        rows.append(torch.full_like(before, number))
     return Batch(
         ids=ids,
         mask=None,
         places=None,
         spans=tuple(spans),
-        positions=positions,
-        targets=ids.flatten()[positions + 1],
-        rows=owners.flatten()[positions],
+        positions=torch.cat(positions),
+        targets=torch.cat(targets),
+        rows=torch.cat(rows),
         examples=tuple(example.index for example in examples),
         tokens=sum(len(part.ids) for part in parts),
         labels=_labels(examples),
@@ -168,8 +211,9 @@ def micro_batches(examples: Iterable[Example], size: int, way: Way) -> Iterator[
     ordered = list(examples)
     if way != "given":
         ordered.sort(key=lambda example: -example.length)
-    if way == "packed":
-        yield from map(pack, full_rows(ordered, size))
+    if way in ("packed", "shared"):
+        is_shared = way == "shared"
+        yield from map(share if is_shared else pack, full_rows(ordered, size, is_shared))
         return
     for start in range(0, len(ordered), size):
         yield collate(ordered[start : start + size])
@@ -184,27 +228,29 @@ class _Row:
     learned: int = 0
 
 
-def full_rows(ordered: Sequence[Example], size: int) -> list[list[Example]]:
+def full_rows(ordered: Sequence[Example], size: int, is_shared: bool = False) -> list[list[Example]]:
     """Examples for few packed rows: each goes into the first of the last rows with room for it, else a new one.
 
     A row has room for as many tokens, and for as many learned ones (whose scores take most memory where the
-    vocabulary is large), as `size` times the largest of these examples has.
+    vocabulary is large), as `size` times the largest of these examples has. `is_shared`: what a pair begins with
+    takes room once.
     """
     most = size * max((example.tokens for example in ordered), default=0)
     most_learned = size * max((example.trained for example in ordered), default=0)
     rows: list[_Row] = []
     for example in ordered:
+        tokens = example.tokens - (example.common if is_shared else 0)
         with_room = (
             row
             for row in rows[-_OPEN_ROWS:]
-            if row.tokens + example.tokens <= most and row.learned + example.trained <= most_learned
+            if row.tokens + tokens <= most and row.learned + example.trained <= most_learned
         )
         row = next(with_room, None)
         if row is None:
             row = _Row([])
             rows.append(row)
         row.examples.append(example)
-        row.tokens += example.tokens
+        row.tokens += tokens
         row.learned += example.trained
     return [row.examples for row in rows]
 

@@ -37,7 +37,7 @@ def wanted_paths(job: Job, policy: Policy, texts: int, desk: Desk) -> list[FastP
         if _is_able(PACKED, policy):
             found.append(PACKED)
             is_pairs = job.method_card.rows == "preference" and job.rows.prefix_sharing == "auto"
-            if is_pairs and policy.noise == 0 and can_share(policy.model):
+            if is_pairs and policy.noise == 0:
                 found.append(SHARED)
         elif job.rows.packing == "on":
             title = "Rows are padded: what is trained here cannot take them one after another."
@@ -65,11 +65,12 @@ def _packed(policy: Policy) -> Policy | None:
 
 
 def _shared(policy: Policy) -> Policy | None:
-    return replace(policy, way="shared") if policy.way == "packed" else None
+    is_able = policy.way == "packed" and can_share(policy.model)
+    return replace(policy, way="shared") if is_able else None
 
 
 def _nothing(model: Any) -> None:
-    """This path changes nothing about the model."""
+    """Nothing about the model itself was changed."""
 
 
 LEAN = FastPath("lean layers", _lean, leave_lean, "The adapter's layers are computed by PEFT's own code")

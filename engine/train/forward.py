@@ -22,7 +22,8 @@ class Policy:
     """The model that learns. `autocast` is the narrow dtype its float32 weights compute in, None for none.
 
     `noise` is NEFTune's alpha, for training forward passes alone. `way` is how its batches are put together. With a
-    `head` the logits are never made; without one the model's own makes them at the scored positions.
+    `head` the logits are never made; without one the model's own makes them at the scored positions. `paths` are the
+    names of the fast paths that are taken.
     """
 
     model: Any  # Any: a transformers model or a PeftModel
@@ -31,6 +32,7 @@ class Policy:
     noise: float = 0.0
     way: Way = "grouped"
     head: Head | None = None
+    paths: tuple[str, ...] = ()
 
     def batches(self, examples: Sequence[Example], size: int) -> Iterator[Batch]:
         """The examples for this model, in as much memory as `size` of them, padded, take at most."""
@@ -76,7 +78,7 @@ def _is_shared(batch: Batch, tokens: Tensor) -> Tensor:
 
     `tokens` (B,): scored tokens of each row.
     """
-    first = tokens.cumsum(0) - tokens  # scored tokens come row by row
+    first = tokens.cumsum(0) - tokens  # scored tokens come sequence by sequence
     place = torch.arange(len(batch.rows), device=tokens.device) - first[batch.rows]
     shorter = torch.minimum(*tokens.chunk(2)).repeat(2)
     return (place < shorter[batch.rows]).to(tokens.dtype)

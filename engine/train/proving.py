@@ -25,6 +25,7 @@ from engine.train.memory import is_out_of_memory
 
 _WORK = 5e11  # multiplications and additions of the plain pass at most: a second or two on a processor
 _LEAST = 256  # tokens that are looked at whatever they cost
+_MORE = 16  # tokens behind a pair's answers
 _STIRRED = 0.02  # spread of what stands in for zeros
 _SAMPLED = 4096  # numbers of each gradient that are compared, beside its length
 
@@ -55,7 +56,7 @@ def proven(job: Job, policy: Policy, examples: Sequence[Example], desk: Desk) ->
         plain = _looked_at(policy, _each_alone(texts))
         fast = _taken(policy, paths)
         if _agrees(fast, texts, plain):
-            return fast
+            return _named(fast, paths)
         for path in reversed(paths):
             path.leave(policy.model)
         return _one_by_one(policy, paths, texts, plain, desk)
@@ -65,17 +66,23 @@ def _one_by_one(
     policy: Policy, paths: Sequence[FastPath], texts: Sequence[Example], plain: _Numbers, desk: Desk
 ) -> Policy:
     """The paths that agree, each on top of those before it; the others are told."""
+    kept = []
     for path in paths:
         fast = path.take(policy)
         if fast is None:
             continue  # it builds on one that was left out
         if _agrees(fast, texts, plain):
             policy = fast
+            kept.append(path)
             continue
         path.leave(policy.model)
         title = f"{path.given_up}: the faster way gave this model other numbers than its own."
         desk.tell(Remark("info", title, "The result is right, it only takes longer. Nothing to do."))
-    return policy
+    return _named(policy, kept)
+
+
+def _named(policy: Policy, paths: Sequence[FastPath]) -> Policy:
+    return replace(policy, paths=tuple(path.name for path in paths))
 
 
 def _taken(policy: Policy, paths: Sequence[FastPath]) -> Policy:
@@ -87,7 +94,7 @@ def _taken(policy: Policy, paths: Sequence[FastPath]) -> Policy:
 def _agrees(fast: Policy, texts: Sequence[Example], plain: _Numbers) -> bool:
     try:
         found = _looked_at(fast, micro_batches(texts, len(texts), fast.way))
-    except Exception as error:  # noqa: BLE001  # whatever a path fails with, the plain way is there
+    except Exception as error:  # whatever a path fails with, the plain way is there
         if is_out_of_memory(error):
             raise
         return False
@@ -125,7 +132,9 @@ def _sample(weight: torch.nn.Parameter) -> Tensor:
     if weight.grad is None:
         return weight.new_zeros(2, dtype=torch.float32)
     numbers = weight.grad.flatten()
-    return torch.cat([numbers[:: max(1, len(numbers) // _SAMPLED)].float(), numbers.float().norm().reshape(1)])
+    return torch.cat(
+        [numbers[:: max(1, len(numbers) // _SAMPLED)].float(), numbers.float().norm().reshape(1)]
+    )
 
 
 def _shortened(examples: Sequence[Example], tokens: int) -> list[Example]:
@@ -143,14 +152,15 @@ def _shortened(examples: Sequence[Example], tokens: int) -> list[Example]:
 def _around_answer(example: Example, tokens: int) -> Example:
     """The end of the prompt and the beginning of the answer, half of each at most; nearly all of it is learned.
 
-    Both sides of a pair are cut alike, so that they begin alike.
+    Both sides of a pair are cut alike, so that they begin alike, and go on with the row's own beginning behind short
+    answers: else a pair of one-word answers would prove little.
     """
     answers = [part.trained.index(True) if True in part.trained else 0 for part in example.parts]
     longest = max(len(part.ids) for part in example.parts)
     start = 0 if longest <= tokens else max(0, min(answers) - tokens // 2)
     parts = []
     for part in example.parts:
-        ids = list(part.ids[start : start + tokens])
+        ids = [*part.ids[start:], *(part.ids[:_MORE] if len(example.parts) > 1 else ())][:tokens]
         parts.append(Encoded(part.number, ids, [at > len(ids) // 4 for at in range(len(ids))], 0))
     return Example(example.index, example.number, tuple(parts))
 

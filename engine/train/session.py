@@ -124,6 +124,7 @@ def _prepared(job: Job, loaded: LoadedModel, rows: PreparedRows, run: Assembly) 
         micro_batch=run.training.rows_at_a_time.size,
         batch_size=job.train.batch_size,
         threads=torch.get_num_threads(),
+        fast_paths=run.training.policy.paths,
     )
 
 

@@ -1,0 +1,224 @@
+import dataclasses
+
+import pytest
+import torch
+from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+
+from engine.job.adapters import LoraSettings
+from engine.job.events import Prepared, Remark, Step
+from engine.models.adapters import add_lora, trained_parameters
+from engine.models.head import Head
+from engine.train.batches import collate, pack, share
+from engine.train.fast_paths import LEAN
+from engine.train.forward import Policy
+from engine.train.proving import _around_answer
+from tests.models.all_families import model_of
+from tests.models.every_adapter import adapted
+from tests.models.tiny_models import FAMILIES, tiny_model
+from tests.train.proofs import ALL, ROWS, proof, way_of
+from tests.train.tiny_pairs import CASES, PROMPT, SEVERAL, pair
+from tests.train.tiny_runs import run, tiny_job, told
+
+TOLD = "the faster way gave this model other numbers than its own."
+SHARED = (*ALL, "shared prompts")
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_model_that_gives_the_same_numbers_takes_every_path(family, dtype, tmp_path):
+    model = add_lora(tiny_model(family).to(dtype), LoraSettings(rank=4))
+    found, remarks = proof(tmp_path, model)
+    # GPT-2 stores its matrices the other way round, which the lean layers leave to PEFT.
+    assert found.paths == (ALL if family != "gpt2" else ALL[1:])
+    assert (found.way, found.head is not None, remarks) == ("packed", True, [])
+    found, remarks = proof(tmp_path, model, SEVERAL, "dpo")
+    assert (found.paths[-1], found.way, remarks) == ("shared prompts", "shared", [])
+
+
+def test_a_lean_layer_that_is_wrong_is_given_up_and_told_and_the_others_stay(tmp_path, monkeypatch):
+    model = adapted("lora")
+
+    def careless(model):
+        for part in model.modules():
+            if getattr(part, "lora_A", None):
+                part.forward = lambda x, part=part: part.base_layer(x)  # the adapter is forgotten
+        return True
+
+    def leave(model):
+        for part in model.modules():
+            part.__dict__.pop("forward", None)
+
+    monkeypatch.setattr("engine.train.fast_paths.take_lean", careless)
+    monkeypatch.setattr("engine.train.fast_paths.LEAN", dataclasses.replace(LEAN, leave=leave))
+    found, remarks = proof(tmp_path, model)
+    assert found.paths == ALL[1:]
+    assert remarks == [f"The adapter's layers are computed by PEFT's own code: {TOLD}"]
+    assert not any("forward" in vars(part) for part in model.modules())
+
+
+@pytest.mark.parametrize("fault", ["wrong", "failing", "wrong gradient"])
+def test_a_head_that_is_wrong_or_fails_is_given_up(fault, tmp_path, monkeypatch):
+    logps = Head.logps
+
+    def other(head, hidden, targets, average=False):
+        if fault == "failing":
+            raise ValueError("not on this device")
+        target, mean = logps(head, hidden, targets, average)
+        return (
+            target * 1.01 if fault == "wrong" else target.detach() + (target - target.detach()) * 1.5
+        ), mean
+
+    monkeypatch.setattr(Head, "logps", other)
+    found, remarks = proof(tmp_path, adapted("lora"))
+    assert (found.head, found.paths) == (None, (ALL[0], ALL[2]))
+    assert remarks == [f"The scores of all words are kept at once: {TOLD}"]
+
+
+def test_memory_that_runs_out_is_no_wrong_number(tmp_path, monkeypatch):
+    def full(*arguments):
+        raise torch.OutOfMemoryError("out of memory")
+
+    monkeypatch.setattr(Head, "logps", full)
+    with pytest.raises(torch.OutOfMemoryError):
+        proof(tmp_path, adapted("lora"))
+
+
+def test_what_a_model_cannot_take_is_left_out_quietly(tmp_path):
+    assert proof(tmp_path, adapted("dora"))[0].paths == ALL[1:]
+    found, remarks = proof(tmp_path, adapted("prefix"))
+    assert (found.paths, remarks) == (("tiled head",), [])
+
+
+def test_off_computes_as_transformers_and_peft_do(tmp_path):
+    found, remarks = proof(tmp_path, adapted("lora"), train={"fast": "off"}, rows={"packing": "off"})
+    assert (found.paths, found.way, found.head, remarks) == ((), "given", None, [])
+
+
+def test_looking_leaves_the_model_as_it_was(tmp_path):
+    model = adapted("lora").train()
+    weights = {name: weight.detach().clone() for name, weight in model.named_parameters()}
+    assert any(not weight.any() for name, weight in weights.items() if "lora_B" in name)
+    chance = torch.get_rng_state()
+    proof(tmp_path, model, SEVERAL, "dpo")
+    assert torch.equal(torch.get_rng_state(), chance)
+    assert all(part.training for part in model.modules())
+    assert all(torch.equal(weights[name], weight) for name, weight in model.named_parameters())
+    assert all(weight.grad is None for weight in model.parameters())
+
+
+def test_zeros_of_a_fresh_adapter_hide_no_wrong_gradient(tmp_path, monkeypatch):
+    # With B = 0 the gradient of A is zero whatever a path does: the look puts something else in its place.
+    seen = []
+    score = Policy.score
+
+    def watched(policy, batch, average=False):
+        seen.append(min(float(w.detach().abs().max()) for n, w in trained_parameters(policy.model).items()))
+        return score(policy, batch, average)
+
+    monkeypatch.setattr(Policy, "score", watched)
+    proof(tmp_path, adapted("lora"))
+    assert min(seen) > 0
+
+
+@pytest.mark.parametrize("asked", ["auto", "on"])
+def test_rows_are_padded_where_the_numbers_would_differ(asked, tmp_path, monkeypatch):
+    def careless(module, query, key, value, mask, **options):
+        is_row = mask is not None and mask.dtype == torch.int32
+        return attentions["sdpa"](module, query, key, value, None if is_row else mask, **options)
+
+    attentions = ALL_ATTENTION_FUNCTIONS._global_mapping
+    monkeypatch.setitem(attentions, "segmented_sdpa", careless)
+    model = tiny_model()
+    way, remarks = way_of(tmp_path, asked, model)
+    assert (way, remarks) == ("grouped", [f"Rows are padded: {TOLD}"])
+    assert model.config._attn_implementation == "sdpa"
+
+
+def test_places_that_run_on_are_noticed(tmp_path, monkeypatch):
+    def running_on(examples):
+        batch = pack(examples)
+        return dataclasses.replace(batch, places=torch.arange(batch.tokens).unsqueeze(0))
+
+    monkeypatch.setattr("engine.train.batches.pack", running_on)
+    # A model whose places are learned: rotary ones tell distances alone, so that running on is the same there.
+    assert way_of(tmp_path, model=model_of("gpt2"))[0] == "grouped"
+
+
+@pytest.mark.parametrize("case", ["prefix", "prompt", "p-tuning"])
+def test_learned_positions_before_the_text_mean_padding_and_only_who_asked_is_told(case, tmp_path):
+    assert way_of(tmp_path, "auto", adapted(case)) == ("grouped", [])
+    assert way_of(tmp_path, "auto", adapted(case), SEVERAL, method="dpo") == ("grouped", [])
+    way, remarks = way_of(tmp_path, "on", adapted(case))
+    assert way == "grouped"
+    assert remarks == ["Rows are padded: what is trained here cannot take them one after another."]
+
+
+def test_off_pads_rows_as_they_come(tmp_path):
+    assert way_of(tmp_path, "off") == ("given", [])
+
+
+def test_a_single_text_has_nothing_to_stand_behind(tmp_path):
+    assert way_of(tmp_path, "on", examples=ROWS[:1]) == ("grouped", [])
+
+
+def test_a_run_tells_its_paths_and_goes_on_padded_with_learned_positions(tmp_path):
+    events = run(tiny_job(tmp_path), tmp_path / "run")
+    assert told(events, Prepared)[0].fast_paths == ALL
+    events = run(tiny_job(tmp_path, adapter="prefix", rows={"packing": "on"}), tmp_path / "prefix")
+    assert len(told(events, Step)) == 3
+    assert any(remark.title.startswith("Rows are padded") for remark in told(events, Remark))
+    assert told(events, Prepared)[0].fast_paths == ("tiled head",)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_pairs_share_what_they_begin_with(family, dtype, tmp_path):
+    model = tiny_model(family).to(dtype)
+    assert way_of(tmp_path, model=model, examples=SEVERAL, method="dpo") == ("shared", [])
+
+
+def test_a_model_that_only_refers_shares_as_well(tmp_path):
+    model = tiny_model().requires_grad_(False)
+    assert way_of(tmp_path, model=model, examples=SEVERAL, method="dpo") == ("shared", [])
+
+
+@pytest.mark.parametrize(
+    ("method", "options"),
+    [("dpo", {"rows": {"prefix_sharing": "off"}}), ("dpo", {"noise": 5.0}), ("sft", {})],
+    ids=["switched off", "noise", "single answers"],
+)
+def test_rows_that_share_nothing_are_packed(method, options, tmp_path):
+    examples = SEVERAL if method == "dpo" else ROWS
+    assert proof(tmp_path, examples=examples, method=method, **options)[0].way == "packed"
+
+
+def test_a_router_that_counts_tokens_means_padding(tmp_path):
+    model = model_of("mixtral")
+    model.config.output_router_logits = True
+    assert way_of(tmp_path, model=model, examples=SEVERAL, method="dpo") == ("grouped", [])
+    model.config.output_router_logits = False
+    assert way_of(tmp_path, model=model, examples=SEVERAL, method="dpo") == ("shared", [])
+
+
+def test_pairs_that_come_out_otherwise_are_packed_and_a_person_is_told(tmp_path, monkeypatch):
+    def careless(rows):
+        batch = share(rows)
+        return dataclasses.replace(batch, places=torch.arange(batch.ids.shape[1]).unsqueeze(0))
+
+    monkeypatch.setattr("engine.train.batches.share", careless)
+    found, remarks = proof(tmp_path, adapted("lora"), SEVERAL, "dpo")
+    assert (found.paths, found.way) == (ALL, "packed")
+    assert remarks == [f"Each pair's prompt is read twice: {TOLD}"]
+
+
+def test_long_rows_are_cut_around_the_answer_and_both_sides_alike():
+    long = pair(3, [PROMPT * 10] * 2, [[101] * 40, [201] * 40])
+    row = _around_answer(long, 64)
+    assert [part.ids for part in row.parts] == [(PROMPT * 10)[-32:] + [token] * 32 for token in (101, 201)]
+    assert row.common == 32
+    assert collate([row]).positions.numel() == 2 * (64 - 17)
+
+
+def test_short_answers_go_on_with_the_rows_own_beginning():
+    row = _around_answer(CASES["answers of one token"][0], 64)
+    assert [part.ids for part in row.parts] == [[*PROMPT, token, *PROMPT, token] for token in (101, 201)]
