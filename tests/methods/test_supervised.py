@@ -30,6 +30,13 @@ def test_label_smoothing_equals_torch_cross_entropy():
     assert loss.mean().item() == pytest.approx(expected.item(), abs=1e-12)
 
 
+def test_label_smoothing_without_the_mean_is_refused():
+    tokens = TokenLogps(torch.tensor([0.5]).log())
+    assert supervised_loss("sft", tokens, SftSettings()).sum.item() == pytest.approx(math.log(2))
+    with pytest.raises(ValueError, match="smoothing"):
+        supervised_loss("sft", tokens, SftSettings(label_smoothing=0.1))
+
+
 def test_reading_plain_text_is_plain_cross_entropy():
     tokens = TokenLogps(torch.tensor([0.5]).log(), torch.zeros(1))
     assert supervised_loss("pretrain", tokens, PretrainSettings()).sum.item() == pytest.approx(math.log(2))

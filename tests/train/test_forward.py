@@ -5,9 +5,10 @@ import torch
 
 from engine.job.adapters import LoraSettings
 from engine.models.adapters import add_lora
+from engine.models.head import head_of
 from engine.models.segments import take_segments
 from engine.train.batches import Example, collate, pack
-from engine.train.forward import Policy, scored_logits
+from engine.train.forward import Policy, scored_hidden, scored_logits
 from tests.models.all_families import ALL_FAMILIES, model_of
 from tests.train.tiny_runs import example
 
@@ -53,11 +54,12 @@ def test_a_rows_log_probability_is_the_same_however_it_is_laid_out(family, layou
     expected = [[logp_alone(model, e.parts[side]) for e in examples] for side in (0, 1)]
     assert layout != "packed" or take_segments(model)
     with torch.no_grad():
-        found = [Policy(model, "cpu").score_pairs(batch) for batch in LAYOUTS[layout](examples)]
+        policy = Policy(model, "cpu", head=head_of(model))
+        found = [policy.score_pairs(batch) for batch in LAYOUTS[layout](examples)]
     for side, name in enumerate(("chosen", "rejected")):
         sums = torch.cat([getattr(pairs, name) for pairs in found]).double()
-        # Sums of about 80 nats: float32 itself is exact to 4e-6 there.
-        torch.testing.assert_close(sums, torch.tensor(expected[side]).double(), atol=1e-5, rtol=0)
+        # Sums of about 80 nats, each of ten tokens: float32 itself is exact to 4e-6 there.
+        torch.testing.assert_close(sums, torch.tensor(expected[side]).double(), atol=2e-5, rtol=0)
         assert min(-sums) > 8
     assert torch.cat([pairs.chosen_tokens for pairs in found]).tolist() == [10, 3, 3]
     assert torch.cat([pairs.rejected_tokens for pairs in found]).tolist() == [11, 4, 4]
@@ -93,6 +95,46 @@ def test_the_head_sees_scored_positions_only():
     assert logits.shape == (11, 400)
     full = model(input_ids=batch.ids, attention_mask=batch.mask).logits.flatten(0, 1)[batch.positions]
     torch.testing.assert_close(logits, full, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("family", ALL_FAMILIES)
+def test_with_a_head_of_ours_the_models_own_sees_nothing(family):
+    model, batch, seen = model_of(family), collate([example(0, 12), example(1, 5, prompt=4)]), []
+    model.get_output_embeddings().register_forward_hook(lambda module, inputs, out: seen.append(out.shape))
+    hidden = scored_hidden(model, batch)
+    assert seen == [(1, 0, 400)]
+    torch.testing.assert_close(model.get_output_embeddings()(hidden), own_products(model, batch))
+
+
+def own_products(model, batch):
+    """What the model's own head makes of every token, before anything that follows it."""
+    found = []
+    hook = model.get_output_embeddings().register_forward_hook(lambda part, given, out: found.append(out))
+    model(input_ids=batch.ids, attention_mask=batch.mask)
+    hook.remove()
+    return found[0].flatten(0, 1)[batch.positions]
+
+
+def test_layers_computed_again_in_the_backward_pass_give_the_same_gradients():
+    slopes = []
+    for checkpointing in (False, True):
+        model = add_lora(model_of("llama"), LoraSettings(rank=2)).train()
+        if checkpointing:
+            model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+            model.enable_input_require_grads()
+        policy = Policy(model, "cpu", head=head_of(model))
+        policy.score(collate([example(0, 12), example(1, 5)])).target.sum().backward()
+        slopes.append(torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None]))
+    assert torch.equal(*slopes)
+    assert slopes[0].abs().max() > 0
+
+
+def test_the_mean_over_all_words_is_computed_only_where_it_is_asked_for():
+    model, batch = model_of("gemma2"), collate([example(0, 12)])
+    for head in (None, head_of(model)):
+        policy = Policy(model, "cpu", head=head)
+        assert policy.score(batch).average is None
+        assert policy.score(batch, average=True).average.shape == policy.score(batch).target.shape
 
 
 def test_a_model_held_in_float32_can_compute_in_bfloat16():

@@ -7,6 +7,7 @@ from engine.job.adapters import FullSettings, LoraSettings
 from engine.job.methods import DpoSettings
 from engine.methods.preference import preference_loss
 from engine.models.adapters import add_lora, train_all, trained_parameters
+from engine.models.head import head_of
 from engine.train.batches import collate
 from engine.train.forward import Policy
 from engine.train.reference import Reference
@@ -32,6 +33,29 @@ def test_before_training_policy_and_reference_agree_exactly(family):
     )
     assert loss.mean().item() == pytest.approx(math.log(2), abs=1e-7)
     assert loss.metrics["accuracy"][0] / 3 == 0.5
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("way", ["lora", "full"])
+def test_before_training_a_loss_from_tiles_is_the_logarithm_of_two(way, dtype):
+    model = tiny_model().to(dtype)
+    model = add_lora(model, LoraSettings(rank=4)) if way == "lora" else train_all(model, FullSettings())
+    autocast = torch.bfloat16 if way == "full" and dtype == torch.bfloat16 else None
+    policy, batch = Policy(model.train(), "cpu", autocast, head=head_of(model)), collate(EXAMPLES)
+    reference = Reference(policy, 3)
+    reference.prepare([batch])
+    anchor, pairs = reference.of_pairs(batch), policy.score_pairs(batch)
+    assert pairs.chosen.requires_grad
+    assert torch.equal(pairs.chosen, anchor.chosen)
+    loss = preference_loss("dpo", pairs, anchor, DpoSettings())
+    assert loss.mean().item() == pytest.approx(math.log(2), abs=1e-7)
+
+
+def test_another_models_head_goes_with_it():
+    model = tiny_model()
+    reference = Reference(Policy(model, "cpu", head=head_of(model)), 3, is_other=True)
+    reference.finish()
+    assert reference.policy.head is None
 
 
 def test_the_reference_is_the_model_without_its_adapter():
