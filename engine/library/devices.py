@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import importlib.metadata
+import math
 import os
 import platform
 import shutil
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _MIB = 1024 * 1024
+_GROUP = Path("/sys/fs/cgroup")
 _QUERY = "name,memory.total,memory.free,compute_cap"
 _REFRESH_SECONDS = 10.0
 
@@ -96,9 +98,9 @@ def read_memory() -> Memory:
 
 
 def cores() -> int:
-    """The logical cores that this process may use."""
+    """The logical cores that this process may use, within its container's share of processor time."""
     if hasattr(os, "sched_getaffinity"):  # Linux; the others have no such limit
-        return len(os.sched_getaffinity(0))
+        return int(min(len(os.sched_getaffinity(0)), _container_cores()))
     return os.cpu_count() or 1
 
 
@@ -109,13 +111,21 @@ def physical_cores() -> int:
     return min(cores(), psutil.cpu_count(logical=False) or cores())
 
 
+def _container_cores(group: Path = _GROUP) -> float:
+    """Cores that the control group's share of time is worth, at least 1: more threads would only stop each other."""
+    try:
+        quota, period = (group / "cpu.max").read_text().split()
+        return max(1, math.floor(int(quota) / int(period)))
+    except (OSError, ValueError):  # no such limit ("max"), or another system
+        return math.inf
+
+
 def _container_memory() -> tuple[int | None, int]:
     """Limit and use of the control group (Linux containers); no limit elsewhere."""
-    group = Path("/sys/fs/cgroup")
     try:
-        limit = (group / "memory.max").read_text().strip()
-        used = int((group / "memory.current").read_text())
-        reclaimable = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+        limit = (_GROUP / "memory.max").read_text().strip()
+        used = int((_GROUP / "memory.current").read_text())
+        reclaimable = dict(line.split() for line in (_GROUP / "memory.stat").read_text().splitlines())
     except (OSError, ValueError):
         return None, 0
     cached = int(reclaimable.get("inactive_file", 0)) + int(reclaimable.get("active_file", 0))

@@ -2,11 +2,13 @@
 
 OpenMP threads sleep while they wait: threads that spin made a step three to five times slower as soon as another
 program wanted a core. Headless runs take all cores. While a window is open (`TUNEWRIGHT_WINDOW=1`) the worker
-yields to it: nice +10, and one core left free where there are four or more.
+yields to it: nice +10, and one core left free where there are four or more. A core counts once, however many
+threads it takes.
 """
 
 import os
-from collections.abc import MutableMapping
+import sys
+from collections.abc import Mapping, MutableMapping
 
 import psutil
 
@@ -15,6 +17,8 @@ from engine.library.devices import physical_cores
 WINDOW_MARK = "TUNEWRIGHT_WINDOW"
 NICENESS = 10
 SLEEPING = {"OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0"}
+_ALLOCATOR = ("PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF")
+_APPLES_LIMITS = ("PYTORCH_MPS_HIGH_WATERMARK_RATIO", "PYTORCH_MPS_LOW_WATERMARK_RATIO")
 
 
 def be_courteous(environment: MutableMapping[str, str], threads: int | None = None) -> None:
@@ -27,23 +31,32 @@ def be_courteous(environment: MutableMapping[str, str], threads: int | None = No
     environment.setdefault("TOKENIZERS_PARALLELISM", "false")
     if threads is not None:
         environment.setdefault("OMP_NUM_THREADS", str(threads))
-    for name, value in SLEEPING.items():
+    for name, value in (SLEEPING | memory_settings(sys.platform, environment)).items():
         environment.setdefault(name, value)
+    environment.setdefault("OMP_NUM_THREADS", str(own_threads(environment, physical_cores())))
     if environment.get(WINDOW_MARK) != "1":
         return
-    environment.update(thread_settings(physical_cores(), environment.get("OMP_NUM_THREADS")))
     _lower_priority()
 
 
-def thread_settings(cores: int, chosen: str | None) -> dict[str, str]:
-    """OpenMP's settings beside a window; `chosen` is a number of threads that somebody set already.
+def own_threads(environment: Mapping[str, str], cores: int) -> int:
+    """How many threads compute where nobody chose: one for each physical core, less the one left to a window."""
+    return cores - 1 if environment.get(WINDOW_MARK) == "1" and cores >= 4 else cores
 
-    `cores` are physical: a second thread on one of them gains next to nothing.
+
+def memory_settings(platform: str, environment: Mapping[str, str]) -> dict[str, str]:
+    """How torch's allocators keep a graphics device's memory; what somebody set in the environment stays.
+
+    NVIDIA (Linux has what it takes): segments that grow. Rows of every length leave gaps between fixed ones, which
+    count as used. Apple: torch's own limit, 1.7 times what the system recommends, lies above all there is, so that a
+    run slides into swap; at the recommended limit memory runs out instead, and fewer rows go through at a time.
+    The soft limit must lie below the hard one.
     """
-    settings = dict(SLEEPING)
-    if chosen is None and cores >= 4:
-        settings["OMP_NUM_THREADS"] = str(cores - 1)
-    return settings
+    if platform == "linux" and not any(name in environment for name in _ALLOCATOR):
+        return {_ALLOCATOR[0]: "expandable_segments:True"}
+    if platform == "darwin" and not any(name in environment for name in _APPLES_LIMITS):
+        return dict(zip(_APPLES_LIMITS, ("1.0", "0.9"), strict=True))
+    return {}
 
 
 def _lower_priority() -> None:

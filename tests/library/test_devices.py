@@ -1,5 +1,6 @@
 """What is known of the computer, without torch."""
 
+import math
 import os
 import subprocess
 import sys
@@ -91,3 +92,16 @@ def test_an_apple_gpu_has_what_macos_lends_it_of_the_main_memory(monkeypatch, gi
     assert found.memory_total == found.memory_free == pytest.approx(lent * one)
     (found,) = devices._apple_devices(devices.Memory(gib * one, 2 * one))
     assert found.memory_free == 2 * one
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [("max 100000\n", math.inf), ("200000 100000\n", 2), ("250000 100000\n", 2), ("50000 100000\n", 1)],
+)
+def test_a_containers_share_of_time_counts_in_whole_cores(written, expected, tmp_path):
+    (tmp_path / "cpu.max").write_text(written)
+    assert devices._container_cores(tmp_path) == expected
+
+
+def test_without_a_control_group_there_is_no_such_limit(tmp_path):
+    assert devices._container_cores(tmp_path) == math.inf

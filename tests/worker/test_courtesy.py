@@ -1,29 +1,41 @@
 import pytest
 
-from engine.worker.courtesy import WINDOW_MARK, be_courteous, thread_settings
+from engine.library.devices import physical_cores
+from engine.worker.courtesy import WINDOW_MARK, be_courteous, memory_settings, own_threads
 
 
-@pytest.mark.parametrize(("cores", "threads"), [(2, None), (3, None), (4, "3"), (16, "15")])
+@pytest.mark.parametrize(("cores", "threads"), [(2, 2), (3, 3), (4, 3), (16, 15)])
 def test_beside_a_window_one_core_of_four_or_more_is_left_free(cores, threads):
-    assert thread_settings(cores, None).get("OMP_NUM_THREADS") == threads
+    assert own_threads({WINDOW_MARK: "1"}, cores) == threads
 
 
-def test_threads_sleep_while_they_wait_beside_a_window():
-    settings = thread_settings(8, None)
-    assert (settings["OMP_WAIT_POLICY"], settings["KMP_BLOCKTIME"]) == ("PASSIVE", "0")
+@pytest.mark.parametrize("cores", [2, 16])
+def test_without_a_window_all_cores_are_taken(cores):
+    assert own_threads({WINDOW_MARK: "0"}, cores) == cores
 
 
-def test_a_chosen_number_of_threads_stays():
-    assert "OMP_NUM_THREADS" not in thread_settings(8, "2")
-
-
-def test_without_a_window_all_cores_are_taken():
-    environment = {WINDOW_MARK: "0"}
+def test_threads_are_as_many_as_cores_and_sleep_while_they_wait():
+    environment = {}
     be_courteous(environment)
+    assert environment["OMP_NUM_THREADS"] == str(physical_cores())
+    # spinning threads stall each other beside any load
+    assert (environment["OMP_WAIT_POLICY"], environment["KMP_BLOCKTIME"]) == ("PASSIVE", "0")
 
-    assert "OMP_NUM_THREADS" not in environment
-    assert environment["OMP_WAIT_POLICY"] == "PASSIVE"  # spinning threads stall each other beside any load
-    assert "OMP_NUM_THREADS" not in environment
+
+def test_memory_of_a_graphics_device_is_kept_in_segments_that_grow_and_out_of_swap():
+    assert memory_settings("linux", {}) == {"PYTORCH_ALLOC_CONF": "expandable_segments:True"}
+    apples = memory_settings("darwin", {})
+    low, high = (float(apples[f"PYTORCH_MPS_{name}_WATERMARK_RATIO"]) for name in ("LOW", "HIGH"))
+    assert low < high <= 1  # 1: what the system recommends; torch refuses a soft limit above the hard one
+    assert memory_settings("win32", {}) == {}
+
+
+@pytest.mark.parametrize(
+    ("platform", "name"),
+    [("linux", "PYTORCH_CUDA_ALLOC_CONF"), ("darwin", "PYTORCH_MPS_LOW_WATERMARK_RATIO")],
+)
+def test_what_somebody_set_for_memory_stays(platform, name):
+    assert memory_settings(platform, {name: "x"}) == {}
 
 
 @pytest.mark.parametrize(("environment", "threads"), [({}, "3"), ({"OMP_NUM_THREADS": "2"}, "2")])
