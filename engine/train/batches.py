@@ -6,13 +6,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from engine.models.segments import segment_mask
 from engine.models.template import Encoded
+from engine.train.sending import sent
 
 Way = Literal["shared", "packed", "grouped", "given"]
 """How rows are put together: one after another, what a pair begins with once; one after another; padded, those of like
@@ -108,10 +109,11 @@ class Batch:
         names = ["ids", "places", "positions", "targets", "rows", "labels"]
         if self.mask is not None and self.mask.dim() == 2:
             names.append("mask")
-        present = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
-        return replace(
-            self, **{name: tensor.to(device, non_blocking=True) for name, tensor in present.items()}
-        )
+        parts = {name: getattr(self, name) for name in names}
+        there: dict[str, Any] = {  # Any: the fields' own types
+            name: sent(part, device) for name, part in parts.items() if part is not None
+        }
+        return replace(self, **there)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from engine.models.adapters import adapter_off, has_adapter, trained_parameters
 from engine.models.generate import evaluating
 from engine.train.batches import Batch
 from engine.train.forward import Policy
+from engine.train.sending import sent
 
 PAIR_COLUMNS = 6
 """Of a pair: chosen, rejected, their tokens, and both over the common length. Of an answer: the first two."""
@@ -109,7 +110,7 @@ class Reference:
     def _of(self, batch: Batch) -> Tensor:
         if not self.needs_preparing:
             self._learn(batch)
-        return self.known[list(batch.examples)].to(batch.ids.device, non_blocking=batch.ids.is_cuda)
+        return sent(self.known[list(batch.examples)], str(batch.ids.device))
 
     def _learn(self, batch: Batch) -> None:
         places = torch.tensor(batch.examples)
