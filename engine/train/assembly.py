@@ -19,7 +19,7 @@ from engine.job.words import learns_all_words, words_rate
 from engine.library.devices import Machine
 from engine.library.lineage import Lineage
 from engine.library.memory_plan import Plan
-from engine.models.adapters import load_adapter, name_base, trained_parameters
+from engine.models.adapters import has_adapter, load_adapter, name_base, trained_parameters
 from engine.models.embeddings import learn_words, word_names
 from engine.models.fingerprint import weights_digest
 from engine.models.generate import answer_ends
@@ -100,7 +100,7 @@ def assemble(
         state=state,
         rhythm=rhythm_of(job, order, len(rows.validation)),
         checker=Checker(policy, objective, rows.validation, rows_at_a_time),
-        sampler=_sampler(job, model, loaded, rows, desk),
+        sampler=_sampler(job, model, loaded, rows, lineage.start is None, desk),
         keeper=keeper,
         gauge=MemoryGauge(loaded.device),
         signs=Signs(job.method_card, desk, starts_equal(job)),
@@ -178,7 +178,9 @@ def _autocast(model: Any, loaded: LoadedModel) -> torch.dtype | None:  # Any: se
     return None if is_held_so else dtype
 
 
-def _sampler(job: Job, model: Any, loaded: LoadedModel, rows: PreparedRows, desk: Desk) -> Sampler:
+def _sampler(
+    job: Job, model: Any, loaded: LoadedModel, rows: PreparedRows, is_adapter_fresh: bool, desk: Desk
+) -> Sampler:  # Any: see trainable_model
     tokenizer = loaded.tokenizer
     if job.method_card.rows == "text":  # running text is continued, not asked
         tokenizer = copy.copy(tokenizer)
@@ -191,6 +193,7 @@ def _sampler(job: Job, model: Any, loaded: LoadedModel, rows: PreparedRows, desk
         prompts=prompts,
         tokens=job.watch.sample_tokens,
         end_ids=ends,
+        can_go_back=is_adapter_fresh and has_adapter(model) and ADAPTERS[job.adapter.kind].starts_at_base,
         desk=desk,
     )
 

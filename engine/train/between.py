@@ -49,11 +49,14 @@ class Between:
         self._inbox = deque[Command]()
         self._is_paused = False
         self._is_under_way = False
+        self._owes_start = False
 
     def begin(self) -> None:
-        """Before the first update: what the model answers untrained."""
-        if self._state.step == 0:
+        """Before the first update: what the model answers untrained, unless it can tell that as well afterwards."""
+        is_fresh = self._state.step == 0
+        if is_fresh and not self._sampler.can_go_back:
             self._sampler.sample(0, self._is_stop_asked)
+        self._owes_start = is_fresh and self._sampler.can_go_back
 
     def may_go_on(self, catch_up: Callable[[], None]) -> bool:
         """Obey all commands; False when one was to stop. While paused, wait here and still obey.
@@ -101,11 +104,16 @@ class Between:
 
     def is_due(self, step: int) -> bool:
         """Whether to look around after this update."""
-        return self._is_check_due(step) or self._is_sample_due(step) or self._keeper.is_due
+        return (
+            self._owes_start or self._is_check_due(step) or self._is_sample_due(step) or self._keeper.is_due
+        )
 
     def look(self) -> None:
         """Check, sample and save where it is time to; all that was begun has been told."""
         state = self._state
+        if self._owes_start:
+            self._owes_start = False
+            self._sampler.sample(0, self._is_stop_asked)
         if self._is_check_due(state.step):
             self._evaluate()
         if self._is_sample_due(state.step):

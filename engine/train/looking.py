@@ -1,5 +1,6 @@
 """Looking at the model while it learns: the rows kept back, and answers to watched prompts."""
 
+import contextlib
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ from engine.job.channel import Desk
 from engine.job.errors import DataError
 from engine.job.events import Remark, Sampled
 from engine.methods.loss import Totals, add_up
+from engine.models.adapters import adapter_off
 from engine.models.generate import evaluating, generate
 from engine.train.batches import Example
 from engine.train.forward import Policy
@@ -46,7 +48,11 @@ class Checker:
 
 
 class Sampler:
-    """Answers watched prompts, always with the same seed, so that only the weights change."""
+    """Answers watched prompts, always with the same seed, so that only the weights change.
+
+    `can_go_back`: with its adapter switched off the model answers as before the first update. Then the untrained
+    answers, which take seconds each on a processor, need not keep the first update waiting.
+    """
 
     def __init__(
         self,
@@ -56,14 +62,24 @@ class Sampler:
         prompts: Sequence[str],
         tokens: int,
         end_ids: Collection[int],
+        can_go_back: bool,
         desk: Desk,
     ) -> None:
+        self.can_go_back = can_go_back
         self._model, self._tokenizer = model, tokenizer
         self._prompts, self._tokens, self._ends, self._desk = tuple(prompts), tokens, end_ids, desk
         self._refused: set[str] = set()
 
     def sample(self, step: int, stopped: Callable[[], bool], prompt: str = "") -> None:
-        """Tell the answer to every watched prompt, or to this one. A prompt that cannot be asked is told once."""
+        """Tell the answer to every watched prompt, or to this one. A prompt that cannot be asked is told once.
+
+        At step 0 it is that of the untrained model.
+        """
+        is_untrained = step == 0 and self.can_go_back
+        with adapter_off(self._model) if is_untrained else contextlib.nullcontext():
+            self._answer(step, stopped, prompt)
+
+    def _answer(self, step: int, stopped: Callable[[], bool], prompt: str) -> None:
         for text in [prompt] if prompt else self._prompts:
             if stopped():
                 return

@@ -26,6 +26,7 @@ from engine.job.events import (
 from engine.job.methods import METHODS
 from engine.job.record import RunRecord, read_record, write_record
 from engine.library.memory_plan import Plan
+from engine.models.generate import answer_ends, generate
 from engine.models.load import load_model
 from engine.models.recomputing import recompute_layers
 from engine.train import assembly, loop, memory
@@ -71,9 +72,27 @@ def test_the_story_is_told_in_order(tmp_path):
     phases = [phase.name for phase in told(events, Phase)]
     assert phases == ["model", "rows", "first-step", "training", "saving"]
     kinds = [type(event) for event in events]
-    assert kinds.index(Prepared) < kinds.index(Sampled) < kinds.index(Step) < kinds.index(Evaluated)
+    assert kinds.index(Prepared) < kinds.index(Step) < kinds.index(Sampled) < kinds.index(Evaluated)
     assert kinds[-1] is Trained
     assert told(events, Sampled)[0].step == 0
+
+
+@pytest.mark.parametrize("adapter", ["lora", "full"])
+def test_the_first_samples_are_those_of_the_untrained_model_wherever_they_are_taken(adapter, tmp_path):
+    """With an adapter the first update does not wait for them; where weights themselves learn it must."""
+    job = tiny_job(tmp_path, adapter=adapter, train={"steps": 1, "learning_rate": 1.0})
+    events = run(job, tmp_path / "run")
+    kinds = [type(event) for event in events]
+    assert (kinds.index(Step) < kinds.index(Sampled)) == (adapter == "lora")
+    untrained = {event.prompt: event.answer for event in told(events, Sampled) if event.step == 0}
+    loaded = load_model(tmp_path / "model", "float32", "cpu")
+    ends = answer_ends(loaded.model, loaded.tokenizer)
+    for prompt, answer in untrained.items():
+        asked = generate(
+            loaded.model, loaded.tokenizer, prompt, seed=42, temperature=0.0, max_new_tokens=4, end_ids=ends
+        )
+        assert answer == asked.text
+    assert untrained != {event.prompt: event.answer for event in told(events, Sampled) if event.step == 1}
 
 
 def test_prepared_and_steps_hold_the_true_numbers(tmp_path):
