@@ -85,7 +85,8 @@ def assemble(
     objective = objective_of(job, policy, reference, state.memory)
     optimizer = optimizer_for(job, fit.plan, trained_parameters(model), rates_of(job, model), desk)
     training = Training(job.train, policy, objective, optimizer, rows.train, order, rows_at_a_time, state)
-    facts = facts_of(rows, loaded) | {"step_in_backward": fit.plan.in_backward}
+    facts = facts_of(rows, loaded)
+    facts |= {"step_in_backward": fit.plan.in_backward, "fast_paths": list(policy.paths)}
     keeper = Keeper(
         model=model,
         optimizer=optimizer,
