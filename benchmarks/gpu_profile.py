@@ -13,18 +13,19 @@ from engine.train.session import train
 _WARM, _STEPS, _ROWS = 5, 10, 25
 
 
-class _Watched(Desk):
-    """Profiles the updates after the first few."""
+class ProfilingDesk(Desk):
+    """Profiles the updates after the first `warm` ones up to update `last`."""
 
-    def __init__(self, folder: Path, profiler: profile) -> None:
+    def __init__(self, folder: Path, profiler: profile, warm: int, last: int) -> None:
         super().__init__(folder)
-        self._profiler = profiler
+        self._profiler, self._warm, self._last = profiler, warm, last
 
     def tell(self, event: Event) -> None:
+        """Tell it, and begin or end the profile."""
         super().tell(event)
-        if isinstance(event, Step) and event.step == _WARM:
+        if isinstance(event, Step) and event.step == self._warm:
             self._profiler.start()
-        if isinstance(event, Step) and event.step == _WARM + _STEPS:
+        if isinstance(event, Step) and event.step == self._last:
             self._profiler.stop()
 
 
@@ -35,7 +36,8 @@ def profiled(size: str, method: str, device: str, folder: Path) -> str:
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if device == "cuda" else [])]
     profiler = profile(activities=activities)
     model, data = random_model(size, folder, device), joined_data(method, folder)
-    train(job_of(method, model, data, 16, device, _WARM + _STEPS), _Watched(place, profiler))
+    last = _WARM + _STEPS
+    train(job_of(method, model, data, 16, device, last), ProfilingDesk(place, profiler, _WARM, last))
     if device == "cuda":
         torch.cuda.synchronize()
     found = profiler.key_averages()
