@@ -10,6 +10,7 @@ Only a complete run of all short subjects is written there; a part or a quick on
 """
 
 import argparse
+import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -137,4 +138,5 @@ def _joined(parts: list[str]) -> str:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what it started ends with it
     sys.exit(main())

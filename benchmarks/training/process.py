@@ -1,7 +1,6 @@
 """A process of its own, waited for, with what it cost: wall and processor seconds and the most memory it held."""
 
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -61,12 +60,11 @@ def run_measured(command: Sequence[str], folder: Path, environment: Mapping[str,
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,
-            start_new_session=True,
         )
         try:
             _, status, usage = os.wait4(child.pid, 0)
         except BaseException:
-            os.killpg(child.pid, signal.SIGKILL)
+            child.kill()
             raise
         wall = time.perf_counter() - clock
     code = child.returncode = os.waitstatus_to_exitcode(status)

@@ -1,7 +1,5 @@
 """From pressing Start to the first update: a worker as the window starts it, with the spare one and without."""
 
-import os
-import signal
 import time
 from pathlib import Path
 from statistics import median
@@ -52,7 +50,7 @@ def first_update(job: Job, is_warm: bool, settle: float) -> float:
         try:
             worker.wait()
         except BaseException:
-            os.killpg(worker.pid, signal.SIGKILL)
+            worker.kill()
             raise
         return _first(run) - pressed
 
