@@ -45,7 +45,9 @@ def main(arguments: list[str] | None = None) -> int:
     asked = Asked(options.quick, tuple(options.only), options.repetitions)
     before = load()
     if options.profile:
-        _keep("profile", profiling.profiles(asked), options.quick)
+        text = profiling.profiles(asked)
+        print(text, flush=True)
+        _keep("profile", text, options.quick)
         return 0
     tables = []
     for name in options.names or SUBJECTS:
@@ -104,9 +106,7 @@ def _refuse_unknown_case(parser: argparse.ArgumentParser, options: argparse.Name
 
 def _keep(name: str, text: str, is_part: bool) -> None:
     """Write a long subject's text to its file, and have RESULTS.md end with it; a part is printed alone."""
-    if name == "profile":
-        print(text, flush=True)
-    if is_part and not (name == "profile" and text):
+    if is_part:
         return
     FILES[name].write_text(text + "\n", encoding="utf-8")
     if RESULTS.exists():

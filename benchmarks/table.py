@@ -14,7 +14,7 @@ from statistics import median
 from engine.library.devices import machine
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("torch", "transformers", "peft", "PySide6-Essentials", "pyqtgraph", "numpy")
+PACKAGES = ("torch", "transformers", "peft", "trl", "PySide6-Essentials", "pyqtgraph", "numpy")
 
 
 @dataclass(frozen=True)

@@ -110,19 +110,26 @@ def _start(prepared: Prepared, asked: Asked, raw: Raw) -> list[Row]:
 
 
 def _how() -> str:
-    return (
-        f"Each run is a fresh process (threads: {threads()}): first A B C D, then D C B A, and so on; ratios are "
-        "taken within a repetition. Both sides read the same JSON Lines and tokenise them; rows, order and rows an "
-        "update are the same; real tokens are counted on both sides (a pair is prompt with chosen and prompt with "
-        "rejected) and must be equal. LoRA of rank 16 on all seven matrices of a layer, AdamW, clip 1, constant rate. "
-        "The first update warms up, the rest of the epoch is timed. TRL default: all its own defaults (float32 "
-        "weights, bfloat16 autocast, recomputing). Tuned: bfloat16 weights, no recomputing, glibc told to keep its "
-        "memory, for DPO the reference computed beforehand and counted by its share of an epoch. Packed: tuned, and "
-        "rows packed to 1,024 tokens (DPO has none). Grouped: tuned, and batches of like length, so other ones than "
-        "the rest; within a fixed order there is nothing to group. Ours is the worker on a run's folder with a "
-        "job's defaults; its reference is counted by its share of an epoch, too. Recomputing is gradient "
-        "checkpointing. The products are timed right beside ours in each repetition: y and dx of every frozen matrix, "
-        "the head at learned positions forward and back; attention's six are counted at the same rate. Prompts are too "
-        "long to be watched, so no side answers while it trains. Start to the first update: a worker beside a window "
-        "(nice +10)."
+    epochs = "; ".join(f"{case.name} {case.updates} x {case.rows}" for case in CASES)
+    return "\n".join(
+        [
+            f"- Each run is a fresh process (threads: {threads()}), first A B C D, then D C B A, and so on; ratios are "
+            "taken within a repetition.",
+            "- Both sides read the same JSON Lines and tokenise them. Rows, their order and the rows of an update are "
+            "the same; real tokens are counted on both sides and must be equal (a pair is prompt with chosen and "
+            "prompt with rejected). LoRA of rank 16 on all seven matrices of a layer, AdamW, clip 1, constant rate.",
+            f"- An epoch is (updates x rows or pairs): {epochs}. The first update warms up, the rest is timed.",
+            "- TRL default: all its own defaults (float32 weights, bfloat16 autocast, recomputing, for DPO the "
+            "reference in each update). Tuned: bfloat16 weights, no recomputing, glibc told to keep its memory, for "
+            "DPO the reference computed beforehand and counted by its share of an epoch. Packed: tuned, rows packed "
+            "to 1,024 tokens. Grouped: tuned, batches of like length, so not the others' batches. TRL packs no pairs "
+            "and does not group them.",
+            "- Ours: the worker on a run's folder with a job's defaults, nothing kept back, nothing sampled, saved at "
+            "the end; its reference is counted by its share of an epoch, too.",
+            "- Set-up is from the process's start to the first update. Recomputing is gradient checkpointing. Peak "
+            "memory is the process's largest resident set.",
+            "- Products: y and dx of every frozen matrix and the head at learned positions, forward and back, timed "
+            "right beside ours in each repetition; attention's six are counted at the same rate.",
+            "- Start to the first update: a worker beside a window (nice +10), the model's files in the disk's cache.",
+        ]
     )
