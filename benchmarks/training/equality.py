@@ -2,8 +2,9 @@
 
     python -m benchmarks.training.equality FOLDER RESULT_FILE
 
-Ours is the run that the session sets up, with whatever it chose, stopped where its loop would begin; TRL's is its
-trainer's own loss of its own batch. Both start from the same adapter with both matrices drawn, on the same rows.
+Ours is a whole run of one update, whatever ways it chooses, listened to where its gradients are divided and not yet
+clipped; TRL's is its trainer's own loss of its own batch. Both start from the same adapter with both matrices drawn,
+on the same rows.
 """
 
 import re
@@ -31,10 +32,12 @@ from benchmarks.training.making import word_tokenizer
 from benchmarks.training.ours import job_for
 from benchmarks.training.texts import SPECIAL, dumped, read_rows, spoken, write_rows
 from benchmarks.training.theirs import TARGETS
-from engine.job.channel import Desk
+from engine.job.channel import Desk, events_of
+from engine.job.events import Step
 from engine.job.job import Job
 from engine.models.adapters import trained_parameters
 from engine.train import session
+from engine.train.optimizer import Optimizer
 
 WINDOW, WORDS = 16, 400
 MODELS: dict[str, tuple[Any, Any, dict[str, Any]]] = {  # Any: transformers' classes and their arguments
@@ -119,27 +122,29 @@ def tiny_model(name: str, folder: Path) -> Path:
 
 
 def ours(job: Job, folder: Path) -> Gradients:
-    """The first update's loss and gradient as the run would have them, from the drawn adapter."""
-    from engine.train.loop import accumulate
-
+    """The loss that a run tells of its first update, and the gradient that it had there, from the drawn adapter."""
     folder.mkdir()
-    found: list[Gradients] = []
+    loop, norm, found = session.train_loop, Optimizer.norm, dict[str, torch.Tensor]()
 
-    def instead_of_the_loop(training: Any, *_: object) -> None:  # Any: what the session hands to its loop
+    def from_the_drawn_adapter(
+        training: Any, *others: Any
+    ) -> None:  # Any: what the session hands to its loop
         trained = trained_parameters(training.policy.model)
         draw_adapter(trained)
-        examples = [training.examples[row] for row in training.order.of_update(1)]
-        training.policy.model.train()
-        total = accumulate(training, examples, len(examples))
-        found.append(Gradients(total.loss, _by_matrix(trained, total.count)))
-        raise _EnoughError
 
-    with mock.patch.object(session, "train_loop", instead_of_the_loop):
-        try:
-            session.train(job, Desk(folder))
-        except _EnoughError:
-            return found[0]
-    raise RuntimeError("The run ended before its loop began.")
+        def listening(optimizer: Optimizer) -> Any:  # Any: a number or a tensor
+            found.update(_by_matrix(trained))
+            return norm(optimizer)
+
+        with mock.patch.object(Optimizer, "norm", listening):
+            loop(training, *others)
+
+    with mock.patch.object(session, "train_loop", from_the_drawn_adapter):
+        session.train(job, Desk(folder))
+    losses = [event.loss for event in events_of(folder) if isinstance(event, Step)]
+    if len(losses) != 1 or losses[0] is None:
+        raise RuntimeError(f"The run had the losses {losses} instead of a single one.")
+    return Gradients(losses[0], found)
 
 
 def theirs(method: str, model: Path, data: Path, folder: Path) -> Gradients:
@@ -172,7 +177,7 @@ def theirs(method: str, model: Path, data: Path, folder: Path) -> Gradients:
     trainer.model.train()
     loss = trainer.compute_loss(trainer.model, next(iter(trainer.get_train_dataloader())))
     loss.backward()
-    return Gradients(float(loss.detach()), _by_matrix(trained, 1.0))
+    return Gradients(float(loss.detach()), _by_matrix(trained))
 
 
 def draw_adapter(trained: Mapping[str, torch.nn.Parameter]) -> None:
@@ -183,10 +188,10 @@ def draw_adapter(trained: Mapping[str, torch.nn.Parameter]) -> None:
             weight.copy_(0.05 * torch.randn(weight.shape, generator=generator))
 
 
-def _by_matrix(trained: Mapping[str, torch.nn.Parameter], count: float) -> dict[str, torch.Tensor]:
-    """The gradient of each matrix, of a mean over `count` tokens or pairs."""
+def _by_matrix(trained: Mapping[str, torch.nn.Parameter]) -> dict[str, torch.Tensor]:
+    """A copy of the gradient of each matrix."""
     return {
-        _key(name): weight.grad.detach().float() / count
+        _key(name): weight.grad.detach().float().clone()
         for name, weight in trained.items()
         if weight.grad is not None
     }
@@ -197,10 +202,6 @@ def _key(name: str) -> str:
     if found is None:
         raise RuntimeError(f"'{name}' is trained, but is no matrix of an adapter.")
     return f"{found[1]}.{found[2]}"
-
-
-class _EnoughError(Exception):
-    """The run has come as far as it is wanted."""
 
 
 def all_differences(folder: Path) -> list[dict[str, Any]]:  # Any: JSON values
