@@ -55,14 +55,17 @@ def turn_of(case: Case, turn: int, has_trl: bool = True) -> list[Variant]:
 
 
 def repeat(prepared: Prepared, repetitions: int, raw: Raw) -> Measured:
-    """All repetitions of a case, those that are known already taken from `raw`."""
+    """All repetitions of a case, those that are known already taken from `raw`.
+
+    One that broke off keeps the machine's rate of its beginning, so that it is flagged if it ended on a busier machine.
+    """
     case = prepared.case
     measured = Measured(case)
     has_trl = is_there()
     for turn in range(1, repetitions + 1):
         ways = turn_of(case, turn, has_trl)
         missing = [way for way in ways if raw.find("run", _digest(case), way.name, turn) is None]
-        if missing:
+        if missing and raw.find("before", _digest(case), turn) is None:
             raw.add([_rate(prepared), load()], "before", _digest(case), turn)
         for number, way in enumerate(missing, 1):
             tell(f"{case.name}, repetition {turn} of {repetitions}, {number} of {len(missing)}: {way.name}")
