@@ -129,11 +129,11 @@ def test_memory_that_runs_out_halves_a_packed_batch(tmp_path, monkeypatch):
 
     widths, score = [], Policy.score
 
-    def narrow(policy, batch):
+    def narrow(policy, batch, **asked):
         widths.append(batch.ids.shape[1])
         if batch.ids.shape[1] > 40:
             raise torch.OutOfMemoryError("CUDA out of memory.")
-        return score(policy, batch)
+        return score(policy, batch, **asked)
 
     monkeypatch.setattr(Policy, "score", narrow)
     job = tiny_job(tmp_path, rows={"packing": "on", "validation": 0.0})
