@@ -13,7 +13,7 @@ import torch
 from peft import PeftModel
 from torch import Tensor
 
-from engine.models.lean_layers import is_frozen_matrix, is_low_rank, is_watched, parts_for
+from engine.models.lean_layers import children_of, is_frozen_matrix, is_low_rank, is_watched, parts_for
 from engine.models.lean_lora import products
 from engine.models.lean_mlp import activation_of, gated
 from engine.models.lean_norm import Form, form_of, normed
@@ -40,11 +40,14 @@ def take_lean(model: torch.nn.Module) -> bool:
         part.forward = _Product(part)
     for part, members in groups:
         if any(is_low_rank(member) for member in members):
-            _put_together(part, members)
+            group = Together(part, _READERS)
+            group.watch()
+            for member in members:
+                member.forward = _Product(member, group)
     for part, members in feed_forward:
         activation = activation_of(part) if members else None
         if activation is not None:
-            part.forward = _FeedForward(part, members, activation)
+            part.forward = _FeedForward(part, activation)
     for part in parts:
         form = form_of(part) if "RMSNorm" in type(part).__name__ else None
         if form is not None:
@@ -85,11 +88,11 @@ class _FeedForward:
     """A gated feed-forward part as a whole."""
 
     module: Any  # Any: each family has a class of its own
-    members: list[Any]
     activation: str
 
     def __call__(self, x: Tensor) -> Tensor:
-        parts = None if any(map(is_watched, self.members)) else parts_for(self.members, x)
+        members = children_of(self.module, _GATED)
+        parts = None if any(map(is_watched, members)) else parts_for(members, x)
         return _own_way(self.module, x) if parts is None else gated(x, self.activation, *parts)
 
 
@@ -119,14 +122,6 @@ def _own_way(module: Any, *args: Any, **options: Any) -> Tensor:
 
 def _found(part: torch.nn.Module, names: Sequence[str]) -> list[Any]:
     """The children of these names, where all are matrices that this knows; else none."""
-    children = dict(part.named_children())
-    members = [children[name] for name in names if name in children]
+    members = children_of(part, names)
     is_known = all(is_low_rank(member) or is_frozen_matrix(member) for member in members)
     return members if is_known and len(members) == len(names) else []
-
-
-def _put_together(attention: torch.nn.Module, members: list[Any]) -> None:
-    group = Together(members)
-    group.watch(attention)
-    for member in members:
-        member.forward = _Product(member, group)

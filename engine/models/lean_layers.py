@@ -11,6 +11,7 @@ from transformers.pytorch_utils import Conv1D
 from engine.models.lean_lora import Part
 
 _NAME = "default"
+_MATRICES = (torch.nn.Linear, Conv1D)
 
 
 def is_low_rank(module: Any) -> bool:
@@ -26,8 +27,14 @@ def is_low_rank(module: Any) -> bool:
 
 def is_frozen_matrix(module: Any) -> bool:
     """Whether a module is a plain matrix product whose weights do not learn; compressed ones are not."""
-    is_plain = type(module) in (torch.nn.Linear, Conv1D) and "forward" not in vars(module)
+    is_plain = type(module) in _MATRICES and "forward" not in vars(module)
     return is_plain and not any(weight.requires_grad for weight in module.parameters())
+
+
+def children_of(module: torch.nn.Module, names: Sequence[str]) -> list[Any]:
+    """The module's own parts of these names, in this order, as they are now."""
+    children = dict(module.named_children())
+    return [children[name] for name in names if name in children]
 
 
 def parts_for(modules: Sequence[Any], states: Tensor) -> list[Part] | None:
@@ -64,6 +71,8 @@ def _low_rank(module: Any, states: Tensor) -> Part | None:
 
 
 def _plain(module: Any, states: Tensor) -> Part | None:
+    if type(module) not in _MATRICES:  # something else took its place since
+        return None
     weight: Tensor = module.weight
     if weight.requires_grad or weight.dtype != states.dtype:
         return None

@@ -41,7 +41,9 @@ def activation_of(module: Any) -> str | None:  # Any: each family has a class of
     Tried with stand-ins for the matrices, so that nothing depends on names of classes.
     """
     states = torch.linspace(-6, 6, 64)
-    activate = module.act_fn
+    activate = dict(module.named_children()).get("act_fn")
+    if activate is None:
+        return None
     name = next(
         (
             name

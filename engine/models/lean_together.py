@@ -4,33 +4,34 @@ The families' own attention asks for one after the other. The first that is aske
 others' results until they are asked for with the very same tensor, at the longest until the attention is done.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils.hooks import RemovableHandle
 
-from engine.models.lean_layers import parts_for
+from engine.models.lean_layers import children_of, parts_for
 from engine.models.lean_lora import products
 
 
 @dataclass(eq=False)
 class Together:
-    """Members of one attention, and what of theirs is ready for `states`."""
+    """The members of one attention by name, and what of theirs is ready for `states`."""
 
-    members: list[Any]  # Any: PEFT's layers share no typed interface
+    attention: torch.nn.Module
+    names: Sequence[str]
     is_open: bool = False
     states: Tensor | None = None
     version: int = -1
-    ready: dict[int, Tensor] = field(default_factory=dict)
+    ready: dict[object, Tensor] = field(default_factory=dict)
     handles: list[RemovableHandle] = field(default_factory=list)
 
-    def watch(self, attention: torch.nn.Module) -> None:
+    def watch(self) -> None:
         """Work while the attention runs, and keep nothing beyond it, whatever happens there."""
         self.handles = [
-            attention.register_forward_pre_hook(self._open),
-            attention.register_forward_hook(self._close, always_call=True),
+            self.attention.register_forward_pre_hook(self._open),
+            self.attention.register_forward_hook(self._close, always_call=True),
         ]
 
     def leave(self) -> None:
@@ -39,24 +40,22 @@ class Together:
             handle.remove()
         self.handles = []
 
-    def output(self, member: Any, states: Tensor) -> Tensor | None:
+    def output(self, member: object, states: Tensor) -> Tensor | None:
         """A member's product with these states; None where it has to compute by itself."""
         if not self.is_open or states.is_inference():  # what is for inference alone has no version
             return None
-        number = next(at for at, other in enumerate(self.members) if other is member)
         is_same = self.states is states and self.version == states._version
-        if not (is_same and number in self.ready) and not self._prepare(states):
-            return None
-        return self.ready.pop(number)
+        if not (is_same and member in self.ready):
+            self._prepare(states)
+        return self.ready.pop(member, None)
 
-    def _prepare(self, states: Tensor) -> bool:
+    def _prepare(self, states: Tensor) -> None:
         self._forget()
-        parts = parts_for(self.members, states)
-        if parts is None:
-            return False
-        self.ready = dict(enumerate(products(states, parts)))
-        self.states, self.version = states, states._version
-        return True
+        members = children_of(self.attention, self.names)
+        parts = parts_for(members, states)
+        if parts is not None:
+            self.ready = dict(zip(members, products(states, parts), strict=True))
+            self.states, self.version = states, states._version
 
     def _open(self, module: torch.nn.Module, inputs: object) -> None:
         self._forget()

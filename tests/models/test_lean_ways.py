@@ -117,7 +117,20 @@ def test_it_merges_into_a_plain_model():
     take_lean(model)
     expected = logits(model)
     merged = merge(model)
+    assert not ours(merged)
     torch.testing.assert_close(logits(merged), expected, atol=1e-5, rtol=1e-5)
+
+
+def test_parts_that_took_the_place_of_others_are_the_ones_that_compute():
+    model = low_rank(names=["q_proj", "down_proj"])
+    take_lean(model)
+    layer = model.get_base_model().model.layers[0]
+    layer.self_attn.k_proj = torch.nn.Linear(32, 16, bias=False).requires_grad_(False)
+    layer.mlp.down_proj = torch.nn.Linear(48, 32)
+    layer.mlp.up_proj = torch.nn.Sequential(layer.mlp.up_proj, torch.nn.Tanh())
+    found = logits(model)
+    leave_lean(model)
+    torch.testing.assert_close(found, logits(model), atol=1e-5, rtol=1e-5)
 
 
 def test_weights_are_read_at_each_call(tmp_path):
