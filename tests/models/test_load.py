@@ -56,7 +56,7 @@ def test_a_misshapen_tensor_is_named_with_both_shapes(tmp_path):
     assert "32" in error.value.title
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
 def test_a_value_that_is_no_number_is_found(value, tmp_path):
     folder = tiny_folder(tmp_path)
     rewrite(folder, lambda tensors: tensors["model.layers.0.mlp.up_proj.weight"][3].fill_(value))
