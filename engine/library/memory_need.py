@@ -1,12 +1,12 @@
 """How much memory training takes, part by part, from a model's shape. All results in bytes.
 
-The figures for kept values were measured on 2026-11-23 with torch 2.13, transformers 5.23 and peft 0.21: the
-storages that autograd keeps per token and layer, fitted over model widths, for the families in `SUPPORTED`.
+What layers keep for the way back is in `engine.library.kept_values`.
 """
 
 from dataclasses import dataclass
 
-from engine.library.architectures import SUPPORTED, Linear, Shape, linears
+from engine.library.architectures import Linear, Shape, linears
+from engine.library.kept_values import Keeping, layer_bytes
 from engine.library.model_folder import ModelInfo
 
 DTYPE_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
@@ -16,33 +16,24 @@ ENGINE_BYTES = {"cpu": 450_000_000, "cuda": 600_000_000, "mps": 500_000_000}
 
 # On a processor many middle-sized pieces that come and go leave gaps between them: with an adapter the process was
 # 1.1 (bfloat16) to 1.6 times (float32) as large as what is kept, trained whole it was not.
-GAPS = {("cpu", True): 1.5}
+GAPS = {("cpu", "adapter"): 1.5, ("cpu", "lean"): 1.4}
 
 _GRADIENT = 4  # float32
 _ADAMW = {
     "adamw": 8.0,
     "adamw-8bit": 2 + 2 * 4 / 256,
 }  # mean and mean of squares; 8 bits: and a float32 for 256 each
-_LOGIT = 16  # float32: the logits, their exponentials, and two gradients on the way back
 _NF4 = 0.5 + 1 / 64 + 4 / (64 * 256)  # four bits, a byte for 64 of them, and a float32 for 256 such bytes
-_SCORE = 8  # per head and pair of tokens: capped scores and probabilities
 
+# The head looks at so many scores at a time, of at least and at most so many words (`engine.models.tiles`); of each
+# there are three numbers of 32 bits at a time, and three for each number of a scored token's hidden state.
+_SCORES = {"cpu": 2**21, "cuda": 2**25}
+_WORDS = {"cpu": (1024, 4096), "cuda": (4096, 32768)}
+_THREE = 3 * 4
 
-@dataclass(frozen=True)
-class Kept:
-    """Bytes kept per token and layer, as multiples of hidden, feed-forward, query and key width."""
-
-    hidden: float
-    intermediate: float
-    query: float
-    key: float
-
-
-_KEPT = {
-    ("lora", 4): Kept(15, 17, 14, 14),
-    ("lora", 2): Kept(26, 11, 14, 10),  # peft copies each adapter's input to float32
-    ("full", 4): Kept(24, 17, 17, 17),
-}
+_AT_WORK = {
+    "lean": 2
+}  # layers' worth of values that come and go on the way back: a lean layer keeps few, not makes few
 
 
 @dataclass(frozen=True)
@@ -87,27 +78,28 @@ def largest_matrix(model: ModelInfo) -> int:
 
 
 def activation_bytes(
-    model: ModelInfo,
-    portion: Portion,
-    width: int,
-    is_adapter: bool,
-    recomputed: int = 0,
-    offloads: bool = False,
+    model: ModelInfo, portion: Portion, keeping: Keeping, recomputed: int = 0, offloads: bool = False
 ) -> int:
-    """What is kept for the way back, plus one layer at work; of `recomputed` layers their input alone is kept.
+    """What is kept for the way back, plus what is at work; of `recomputed` layers their input alone is kept.
 
-    `width` is the bytes of a number of the model. Where kept values go to main memory, two layers are here at a time.
+    Where kept values go to main memory, those of one layer are here beside what is at work.
     """
-    layer = portion.tokens * _layer_bytes(model, portion, width, is_adapter)
+    matrices = len(layer_linears(model))
+    layer = portion.tokens * layer_bytes(model, matrices, portion.longest, keeping)
+    inputs = portion.tokens * model.hidden * keeping.width
+    at_work = _AT_WORK.get(keeping.kind, 1) * layer
     if offloads:
-        return int(2 * layer)
-    inputs = portion.tokens * model.hidden * width
-    return int((model.layers - recomputed + 1) * layer + recomputed * inputs)
+        return int(layer + at_work)
+    return int((model.layers - recomputed) * layer + recomputed * inputs + at_work)
 
 
-def logit_bytes(model: ModelInfo, portion: Portion) -> int:
-    """The scores of every word of the vocabulary at each scored token."""
-    return portion.scored * model.vocab * _LOGIT
+def head_bytes(model: ModelInfo, portion: Portion, device: str) -> int:
+    """Log-probabilities of the scored tokens: a tile of the vocabulary at a time, never all its scores."""
+    lowest, highest = _WORDS.get(device, _WORDS["cpu"])
+    words = min(
+        max(_SCORES.get(device, _SCORES["cpu"]) // max(portion.scored, 1), lowest), highest, model.vocab
+    )
+    return _THREE * (portion.scored * (words + model.hidden) + words * model.hidden)
 
 
 def layer_linears(model: ModelInfo) -> tuple[Linear, ...]:
@@ -123,12 +115,3 @@ def layer_linears(model: ModelInfo) -> tuple[Linear, ...]:
         context=model.context,
     )
     return linears(model.model_type, shape)
-
-
-def _layer_bytes(model: ModelInfo, portion: Portion, width: int, is_adapter: bool) -> float:
-    """Bytes that one token keeps in one layer."""
-    kept = _KEPT["lora" if is_adapter else "full", width if is_adapter else 4]
-    query, key = model.heads * model.head_dim, model.kv_heads * model.head_dim
-    sizes = kept.hidden * model.hidden + kept.intermediate * model.intermediate
-    scores = model.heads * portion.longest * _SCORE if SUPPORTED[model.model_type].keeps_scores else 0
-    return sizes + kept.query * query + kept.key * key + scores

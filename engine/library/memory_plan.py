@@ -11,19 +11,21 @@ from engine.job.job import Job
 from engine.library.arithmetic import plural
 from engine.library.compression import optimizer_problem_on
 from engine.library.devices import Device
+from engine.library.kept_values import Keeping, kind_of
 from engine.library.memory_need import (
     DTYPE_BYTES,
     ENGINE_BYTES,
     GAPS,
     Portion,
     activation_bytes,
+    head_bytes,
     largest_matrix,
-    logit_bytes,
     trained_bytes,
     weight_bytes,
 )
 from engine.library.model_folder import ModelInfo
 from engine.library.room import longest_row
+from engine.library.speed import pays_to_pack
 from engine.library.trained_count import trained_count, virtual_positions
 from engine.library.word_count import words_bytes, words_count
 
@@ -103,6 +105,14 @@ class Case:
         return self.job.train.offload and self.device.kind == "cuda"
 
     @property
+    def keeping(self) -> Keeping:
+        """How its layers are done."""
+        is_packed = pays_to_pack(self.job.rows.packing, self.device.kind)
+        is_packed = is_packed and not virtual_positions(self.job.adapter.settings)
+        rank = getattr(self.job.adapter.settings, "rank", 0)
+        return Keeping(kind_of(self.job, self.is_adapter), self.width, rank, is_packed)
+
+    @property
     def width(self) -> int:
         """Bytes of a number that the model computes with."""
         return DTYPE_BYTES[self.dtype]
@@ -132,17 +142,19 @@ def parts_of(case: Case, plan: Plan) -> Parts:
     tokens = plan.micro_batch * case.sequences * case.longest
     share = case.rows.trained_share if case.rows else 1.0
     portion = Portion(tokens, case.longest, math.ceil(tokens * share))
-    activations = activation_bytes(
-        case.model, portion, case.width, case.is_adapter, plan.recomputed, case.offloads
-    )
+    activations = activation_bytes(case.model, portion, case.keeping, plan.recomputed, case.offloads)
+    narrow = case.model.parameters * case.width if not case.is_adapter and case.width < held else 0
     at_once = min(case.trained, largest_matrix(case.model)) if plan.in_backward else case.trained
-    gaps = GAPS.get((case.device.kind, case.is_adapter), 1.0)
+    gaps = GAPS.get((case.device.kind, case.keeping.kind), 1.0)
     engine = ENGINE_BYTES.get(case.device.kind, ENGINE_BYTES["cpu"])
     return Parts(
         weights=weight_bytes(case.model, held, case.job.model.quantization != "none"),
         adapter=trained_bytes(case.trained, case.card.can_switch_off, plan.optimizer, at_once),
         activations=int(activations * gaps),
-        working=logit_bytes(case.model, portion) + engine + words_bytes(case.job, case.model, case.width),
+        working=head_bytes(case.model, portion, case.device.kind)
+        + engine
+        + narrow
+        + words_bytes(case.job, case.model, case.width),
     )
 
 

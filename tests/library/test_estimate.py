@@ -77,15 +77,20 @@ def test_lora_counts_rank_times_inputs_and_outputs(targets: str, expected: int) 
     assert trained_count(SMALL, LoraSettings(rank=2, targets=targets)) == expected
 
 
+def layer_of_small(rank: int = 16) -> int:
+    """Bytes that a token keeps in a layer of `SMALL` with lean LoRA on its seven matrices, in 32 bits."""
+    return 16 * 8 + 8 * 12 + 8 * 8 + 8 * 4 + 4 * rank * 7
+
+
 def test_every_part_of_lora_follows_from_the_shape() -> None:
     found = needs(with_value(JOB, "adapter.rank", 2))
     assert found.weights == 1320 * 4
     assert found.parameters_trained == 464
     assert found.adapter == 464 * 16  # weight, gradient and two AdamW means, float32
     tokens = 8 * 50
-    per_layer = 15 * 8 + 17 * 12 + 14 * 8 + 14 * 4
-    assert found.activations == tokens * per_layer * 3 * 1.5  # two layers and one at work, and gaps
-    assert found.working == tokens * 20 * 16 + 450_000_000
+    per_layer = layer_of_small(2)
+    assert found.activations == int(tokens * per_layer * 4 * 1.4)  # two layers and as much at work, and gaps
+    assert found.working == 12 * (tokens * (20 + 8) + 20 * 8) + 450_000_000
     assert found.total == found.weights + found.adapter + found.activations + found.working
     assert found.micro_batch == 8
 
@@ -98,10 +103,49 @@ def test_full_training_holds_all_weights_gradients_and_means_in_32_bits() -> Non
 
 
 def test_gaps_between_activations_are_counted_on_a_processor_with_an_adapter_alone() -> None:
-    on_gpu = estimate(JOB, SMALL, None, machine(8 * GB, "cuda")).activations
-    assert needs().activations == 1.5 * on_gpu
-    full = with_kind(JOB, "adapter", "full")
+    packed = with_value(JOB, "rows.packing", "on")  # as a processor does by itself
+    on_gpu = estimate(packed, SMALL, None, machine(8 * GB, "cuda")).activations
+    assert needs().activations == int(1.4 * on_gpu)
+    full = with_kind(packed, "adapter", "full")
     assert needs(full).activations == estimate(full, SMALL, None, machine(8 * GB, "cuda")).activations
+
+
+@pytest.mark.parametrize(
+    ("adapter", "values", "per_layer"),
+    [
+        ("lora", {}, layer_of_small()),
+        # PEFT keeps twice the feed-forward width, and the same of the rest in 32 bits
+        ("lora", {"dropout": 0.1}, layer_of_small() + 8 * 12),
+        ("lora", {"dora": True}, layer_of_small() + 8 * 12),
+        ("dora", {}, layer_of_small() + 8 * 12),
+        ("bottleneck", {}, layer_of_small(0) + 8 * 12),
+    ],
+)
+def test_an_adapter_that_is_no_plain_lora_keeps_more(
+    adapter: str, values: dict[str, object], per_layer: int
+) -> None:
+    job = with_value(with_kind(JOB, "adapter", adapter), "rows.packing", "on")
+    for name, value in values.items():
+        job = with_value(job, f"adapter.{name}", value)
+    found = estimate(job, SMALL, None, machine(8 * GB, "cuda"))
+    at_work = 2 if not values and adapter == "lora" else 1
+    assert found.activations == 400 * per_layer * (2 + at_work)
+
+
+def test_padded_sequences_have_keys_and_values_for_every_head() -> None:
+    packed, padded = (with_value(JOB, "rows.packing", way) for way in ("on", "off"))
+    on_gpu = [estimate(job, SMALL, None, machine(8 * GB, "cuda")).activations for job in (packed, padded)]
+    assert on_gpu[1] - on_gpu[0] == 400 * 4 * 8 * 8  # two widths of a query, in 32 bits, each in four layers
+    capped = replace(SMALL, model_type="gemma2")
+    scores = 400 * 4 * 2 * 50 * 8  # and with capped scores eight bytes for each head and pair of tokens
+    on_gpu = [estimate(job, capped, None, machine(8 * GB, "cuda")).activations for job in (packed, padded)]
+    assert on_gpu[1] - on_gpu[0] == 400 * 4 * 8 * 8 + scores
+
+
+def test_a_model_trained_whole_in_16_bits_holds_its_weights_once_more_in_them() -> None:
+    full = with_value(with_kind(JOB, "adapter", "full"), "model.dtype", "bfloat16")
+    wide = needs(with_value(full, "model.dtype", "float32"))
+    assert needs(full).working - wide.working == 1320 * 2
 
 
 def test_a_pair_takes_twice_the_activations_of_one_row() -> None:
@@ -109,16 +153,15 @@ def test_a_pair_takes_twice_the_activations_of_one_row() -> None:
 
 
 def test_recomputing_keeps_one_number_per_width_and_layer() -> None:
-    per_layer = 15 * 8 + 17 * 12 + 14 * 8 + 14 * 4
     found = needs(with_value(JOB, "train.checkpointing", "on"))
-    assert found.activations == 400 * (2 * 8 * 4 + per_layer) * 1.5
+    assert found.activations == int(400 * (2 * 8 * 4 + 2 * layer_of_small()) * 1.4)
     assert found.recomputed == 2
 
 
 def test_rows_that_are_read_shorten_the_longest_one_and_the_scored_share() -> None:
     whole, read = needs(), needs(rows=RowStats(rows=100, tokens_mean=10, tokens_max=25, trained_share=0.5))
     assert read.activations * 2 == whole.activations
-    assert read.working - 450_000_000 == 200 * 0.5 * 20 * 16
+    assert read.working - 450_000_000 == 12 * (200 * 0.5 * (20 + 8) + 20 * 8)
 
 
 def test_the_context_length_bounds_a_row() -> None:
@@ -175,8 +218,8 @@ def test_layers_are_computed_again_before_a_portion_becomes_smaller_than_is_wort
 def test_so_many_layers_are_computed_again_as_it_takes_and_no_more() -> None:
     job = with_value(with_value(JOB, "train.micro_batch", 4), "rows.max_tokens", 1000)
     kept = estimate(with_value(job, "train.checkpointing", "off"), LARGE, None, machine(GB))
-    # a layer keeps (15 + 14) x 896 + 17 x 4864 + 14 x 128 numbers a token, or its 896 inputs of 4 bytes
-    saved = 4000 * (15 * 896 + 17 * 4864 + 14 * 896 + 14 * 128 - 896 * 4) * 1.5
+    # a layer keeps (16 + 8) x 896 + 8 x 4864 + 8 x 128 + 4 x 16 x 7 bytes a token, or its 896 inputs of 4 bytes
+    saved = 4000 * (24 * 896 + 8 * 4864 + 8 * 128 + 4 * 16 * 7 - 896 * 4) * 1.4
     for layers in (1, 6, 24):
         found = estimate(job, LARGE, None, machine(math.ceil((kept.total - layers * saved) / 0.9) + 10))
         assert found.recomputed == layers
@@ -253,8 +296,9 @@ def test_an_update_in_parts_cannot_be_corrected_on_the_way_back() -> None:
 
 def test_kept_values_in_main_memory_leave_two_layers_on_an_nvidia_gpu_alone() -> None:
     job = with_value(JOB, "train.offload", True)
-    layer = 400 * (15 * 8 + 17 * 12 + 14 * 8 + 14 * 4)
-    assert estimate(job, SMALL, None, machine(8 * GB, "cuda")).activations == 2 * layer
+    job = with_value(job, "rows.packing", "on")
+    layer = 400 * layer_of_small()  # one, and as much as two at work
+    assert estimate(job, SMALL, None, machine(8 * GB, "cuda")).activations == 3 * layer
     assert estimate(job, SMALL, None, machine(8 * GB)).activations == needs().activations
 
 
@@ -288,11 +332,11 @@ def test_the_arithmetic_adds_up_in_the_unit_that_it_names() -> None:
 def test_the_arithmetic_names_weights_portion_and_the_way_not_taken() -> None:
     lines = estimate(JOB, LARGE, None, machine(6 * GB)).arithmetic.splitlines()
     assert lines[1] == "494 million weights at 4 bytes each, 8 rows at a time, up to 50 tokens per row."
-    # 16 x 494 million + 50 tokens x (121,600 + 24 x 896 x 4) + 50 x 151,936 x 16 + 450 million = 8.486e9, one row,
-    # all layers computed again
+    # one row, all layers computed again: 16 x 494 million + 50 tokens x (107,520 at work + 24 x 896 x 4 inputs)
+    # + 12 x (50 x (4096 + 896) + 4096 x 896) of the head + 450 million = 8.41e9
     ordinary = with_value(with_value(JOB, "train.optimizer", "adamw"), "train.step_in_backward", "off")
     lines = estimate(ordinary, LARGE, None, machine(6 * GB)).arithmetic.splitlines()
-    assert lines[2] == "Training every weight would need 8.5 GB, which is more than is free."
+    assert lines[2] == "Training every weight would need 8.4 GB, which is more than is free."
     pairs = with_value(with_kind(JOB, "method", "dpo"), "train.batch_size", 1)
     assert "1 pair at a time, up to 50 tokens per answer" in needs(pairs).arithmetic
 
