@@ -142,7 +142,9 @@ def parts_of(case: Case, plan: Plan) -> Parts:
     tokens = plan.micro_batch * case.sequences * case.longest
     share = case.rows.trained_share if case.rows else 1.0
     portion = Portion(tokens, case.longest, math.ceil(tokens * share))
-    activations = activation_bytes(case.model, portion, case.keeping, plan.recomputed, case.offloads)
+    activations = activation_bytes(
+        case.model, portion, case.keeping, case.device.kind, plan.recomputed, case.offloads
+    )
     narrow = case.model.parameters * case.width if not case.is_adapter and case.width < held else 0
     at_once = min(case.trained, largest_matrix(case.model)) if plan.in_backward else case.trained
     gaps = GAPS.get((case.device.kind, case.keeping.kind), 1.0)
