@@ -29,7 +29,7 @@ from engine.library.memory_plan import Plan
 from engine.models.generate import answer_ends, generate
 from engine.models.load import load_model
 from engine.models.recomputing import recompute_layers
-from engine.train import assembly, loop, memory
+from engine.train import fitting, loop, memory
 from engine.train.session import train
 from tests.models.tiny_models import FAMILIES, tiny_model, tiny_tokenizer
 from tests.train.tiny_runs import WORDS, ScriptedDesk, newest, once, run, tiny_job, told, write_rows
@@ -184,7 +184,7 @@ def test_a_run_short_of_memory_computes_as_many_layers_again_as_the_estimate_say
         passes.append(count)
         return recompute_layers(model, count)
 
-    monkeypatch.setattr(assembly, "recompute_layers", counted)
+    monkeypatch.setattr(fitting, "recompute_layers", counted)
     monkeypatch.setattr(memory, "choose_plan", lambda case: Plan(4, 1))
     saving = run(tiny_job(tmp_path), tmp_path / "saving")
     assert passes == [1]
