@@ -21,10 +21,11 @@ from engine.models.generate import evaluating
 from engine.train.batches import Batch, Example, collate, micro_batches
 from engine.train.fast_paths import FastPath, wanted_paths
 from engine.train.forward import Policy
-from engine.train.memory import is_out_of_memory
+from engine.train.memory import is_out_of_memory, release
 
 _WORK = 5e11  # multiplications and additions of the plain pass at most: a second or two on a processor
 _LEAST = 256  # tokens that are looked at whatever they cost
+_FEWEST = 32  # tokens below which it is not tried again when memory runs out
 _MORE = 16  # tokens behind a pair's answers
 _STIRRED = 0.02  # spread of what stands in for zeros
 _SAMPLED = 4096  # numbers of each gradient that are compared, beside its length
@@ -49,17 +50,32 @@ def proven(job: Job, policy: Policy, examples: Sequence[Example], desk: Desk) ->
     policy = replace(policy, way="given" if job.rows.packing == "off" else "grouped")
     weights = sum(weight.numel() for weight in policy.model.parameters())
     texts = _shortened(examples, max(_LEAST, int(_WORK / (6 * weights))))
+    tokens = sum(text.tokens for text in texts)
     paths = wanted_paths(job, policy, sum(len(text.parts) for text in texts), desk)
-    if not paths:
-        return policy
-    with _stirred(policy.model):
-        plain = _looked_at(policy, _each_alone(texts))
-        fast = _taken(policy, paths)
-        if _agrees(fast, texts, plain):
-            return _named(fast, paths)
-        for path in reversed(paths):
-            path.leave(policy.model)
-        return _one_by_one(policy, paths, texts, plain, desk)
+    while paths:
+        try:
+            with _stirred(policy.model):
+                return _compared(policy, paths, texts, desk)
+        except (RuntimeError, MemoryError) as error:
+            for path in reversed(paths):
+                path.leave(policy.model)
+            if not is_out_of_memory(error) or tokens <= _FEWEST:
+                raise
+        release()
+        tokens //= 4
+        texts = _shortened(examples, tokens)
+    return policy
+
+
+def _compared(policy: Policy, paths: Sequence[FastPath], texts: Sequence[Example], desk: Desk) -> Policy:
+    """The policy with all paths where they agree together, else with those that agree one on top of the other."""
+    plain = _looked_at(policy, _each_alone(texts))
+    fast = _taken(policy, paths)
+    if _agrees(fast, texts, plain):
+        return _named(fast, paths)
+    for path in reversed(paths):
+        path.leave(policy.model)
+    return _one_by_one(policy, paths, texts, plain, desk)
 
 
 def _one_by_one(

@@ -9,6 +9,7 @@ from engine.library.kept_values import Keeping, layer_bytes
 from engine.library.memory_need import layer_linears
 from engine.library.model_folder import ModelInfo
 from engine.models.adapters import add_lora, train_all
+from engine.models.lean import take_lean
 from engine.models.segments import segment_mask, take_segments
 from tests.models.tiny_models import tiny_model
 
@@ -26,8 +27,7 @@ def total_kept(family, kind, dtype, layers):
     model = tiny_model(family, num_hidden_layers=layers, hidden_size=64, intermediate_size=160).to(dtype)
     model = train_all(model, FullSettings()) if kind == "full" else add_lora(model, LoraSettings(rank=RANK))
     if kind == "lean":
-        lean = pytest.importorskip("engine.models.lean")
-        assert lean.take_lean(model)
+        assert take_lean(model)
     assert take_segments(model)
     model.train()
     weights = {weight.untyped_storage().data_ptr() for weight in model.parameters()}

@@ -17,7 +17,7 @@ from tests.models.every_adapter import adapted
 from tests.models.tiny_models import FAMILIES, tiny_model
 from tests.train.proofs import ALL, ROWS, proof, way_of
 from tests.train.tiny_pairs import CASES, PROMPT, SEVERAL, pair
-from tests.train.tiny_runs import run, tiny_job, told
+from tests.train.tiny_runs import example, run, tiny_job, told
 
 TOLD = "the faster way gave this model other numbers than its own."
 SHARED = (*ALL, "shared prompts")
@@ -74,13 +74,30 @@ def test_a_head_that_is_wrong_or_fails_is_given_up(fault, tmp_path, monkeypatch)
     assert remarks == [f"The scores of all words are kept at once: {TOLD}"]
 
 
-def test_memory_that_runs_out_is_no_wrong_number(tmp_path, monkeypatch):
+def test_where_memory_runs_out_less_is_looked_at_and_nothing_is_called_wrong(tmp_path, monkeypatch):
+    tried, logps = [], Head.logps
+
+    def short_of_memory(head, hidden, targets, average=False):
+        tried.append(len(targets))
+        if len(targets) > 40:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return logps(head, hidden, targets, average)
+
+    monkeypatch.setattr(Head, "logps", short_of_memory)
+    found, remarks = proof(tmp_path, adapted("lora"), [example(at, 500) for at in range(4)])
+    assert (found.paths, remarks) == (ALL, [])
+    assert tried[0] > 500 >= 160 > tried[-1]
+
+
+def test_memory_that_is_too_short_for_anything_is_told_as_such(tmp_path, monkeypatch):
     def full(*arguments):
         raise torch.OutOfMemoryError("out of memory")
 
+    model = adapted("lora")
     monkeypatch.setattr(Head, "logps", full)
     with pytest.raises(torch.OutOfMemoryError):
-        proof(tmp_path, adapted("lora"))
+        proof(tmp_path, model)
+    assert not any("forward" in vars(part) for part in model.modules())
 
 
 def test_what_a_model_cannot_take_is_left_out_quietly(tmp_path):
