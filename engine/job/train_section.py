@@ -128,19 +128,19 @@ class TrainSection:
     checkpointing: str = setting(
         "auto",
         "Free the memory",
-        "Computes values of the way forward again on the way back; less memory, up to a third slower, same result.",
+        "Computes layers again on the way back: less memory, up to a third slower.",
         term="recompute activations",
-        choices={"auto": "Where memory is short", "on": "In all layers", "off": "Never"},
+        choices={"auto": "If memory is short", "on": "All layers", "off": "Never"},
         advanced=True,
         group="Precision",
     )
     optimizer: str = setting(
         "auto",
         "Optimizer",
-        "In 8 bits it remembers in a quarter of the memory, a little less exactly; needs bitsandbytes.",
+        "8 bits need a quarter of the memory, a little less exactly, and bitsandbytes.",
         term="AdamW",
         choices={
-            "auto": "32 bits where they fit",
+            "auto": "32 bits if they fit",
             "adamw": "32 bits (AdamW)",
             "adamw-8bit": "8 bits (AdamW)",
         },
@@ -150,16 +150,16 @@ class TrainSection:
     step_in_backward: str = setting(
         "auto",
         "Correct weight by weight",
-        "Corrects each weight on the way back, keeping no gradients; sudden jumps are cut off in each by itself.",
+        "Keeps no gradients; sudden jumps are cut off in each weight by itself.",
         term="step in backward",
-        choices={"auto": "Where memory is short", "on": "Always", "off": "Never"},
+        choices={"auto": "If memory is short", "on": "Always", "off": "Never"},
         advanced=True,
         group="Optimizer",
     )
     offload: bool = setting(
         False,
-        "Keep intermediate values in the computer's memory",
-        "Frees the graphics card's own memory; slower. Changes nothing on a processor or an Apple GPU.",
+        "Keep values in main memory",
+        "Frees an NVIDIA card's memory while it computes other layers; slower.",
         term="offload activations",
         advanced=True,
         group="Precision",
@@ -167,9 +167,9 @@ class TrainSection:
     fast: str = setting(
         "auto",
         "Faster ways",
-        "Own code for an adapter's layers and the words' scores; each way proves before a run that its numbers are right.",
+        "Own code for layers and scores; proved right before each run.",
         term="fast paths",
-        choices={"auto": "Where they prove right", "off": "As transformers and PEFT compute"},
+        choices={"auto": "If they prove right", "off": "Off"},
         advanced=True,
         group="Precision",
     )
