@@ -125,6 +125,21 @@ _PADDED = Variant(
     every=2,
     lacks="rows one after another",
 )
+_PLAIN = Variant(
+    "Tunewright, PEFT's layers and all scores",
+    "ours",
+    {"train": {"fast": "off"}},
+    every=2,
+    lacks="lean layers and the tiled head",
+)
+_TWICE = Variant(
+    "Tunewright, prompts read twice",
+    "ours",
+    {"rows": {"prefix_sharing": "off"}},
+    every=2,
+    lacks="prefix sharing",
+    aim=1.4,
+)
 _RECOMPUTING = (
     Variant(OURS_CHECKPOINTED, "ours", {"train": {"checkpointing": True}}, every=ONCE),
     Variant(TUNED_CHECKPOINTED, "trl", {**_LEAN, "gradient_checkpointing": True}, _NO_MMAP, every=ONCE),
@@ -133,12 +148,12 @@ _RECOMPUTING = (
 CASES = (
     Case(
         "40M SFT", "40M", "sft", 8, 6, QUESTIONS,
-        (*_sft_peers(), Variant(OURS, "ours"), _PADDED),
+        (*_sft_peers(), Variant(OURS, "ours"), _PADDED, _PLAIN),
         Aims(default=4.5, tuned=2.3, memory=0.3),
     ),
     Case(
         "40M DPO", "40M", "dpo", 4, 3, LONG_PAIRS,
-        _dpo(every=2),
+        (*_dpo(every=2), _TWICE),
         Aims(default=8.0, second_epoch=10.0, memory=0.3),
     ),
     Case(
