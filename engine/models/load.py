@@ -55,6 +55,7 @@ def load_model(
     model = _load_weights(folder, numbers, compressed)
     _check_numbers(model, folder)
     _check_vocabulary(model, tokenizer, folder)
+    keep_cap(model)
     placed = _always_alike(model) if compressed else model.to(place)
     return LoadedModel(placed.eval(), tokenizer, folder, dtype_name(numbers), place, info)
 
@@ -102,6 +103,16 @@ def _compressed(dtype: torch.dtype, device: str) -> dict[str, Any]:  # Any: tran
         bnb_4bit_compute_dtype=dtype,
     )
     return {"quantization_config": config, "device_map": {"": device}}
+
+
+def keep_cap(model: Any) -> None:  # Any: see LoadedModel
+    """Have a model whose attention holds its scores down (Gemma 2) do so.
+
+    transformers 5.17 chooses torch's own attention for it, which knows of no such thing and leaves it out.
+    """
+    is_capped = getattr(model.config.get_text_config(), "attn_logit_softcapping", None) is not None
+    if is_capped and model.config._attn_implementation == "sdpa":
+        model.set_attn_implementation("eager")
 
 
 def _always_alike(model: Any) -> Any:  # Any: see LoadedModel

@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from engine.job.errors import JobError, ModelError
-from engine.models.load import load_model
+from engine.models.load import keep_cap, load_model
 from engine.models.placement import choose_device, choose_dtype
 from tests.models.tiny_folders import tiny_folder
 from tests.models.tiny_models import FAMILIES, tiny_model
@@ -27,6 +27,29 @@ def test_every_family_comes_back_with_the_weights_that_were_saved(family, tmp_pa
     assert found.keys() == expected.keys()
     assert all(torch.equal(found[name], expected[name]) for name in expected)
     assert (loaded.dtype, loaded.device, loaded.model.training) == ("float32", "cpu", False)
+
+
+def test_a_model_that_holds_its_attention_down_does_so(tmp_path):
+    # with a cap of almost nothing every token looks at all before it alike, whatever the queries say
+    model = load_model(tiny_folder(tmp_path, "gemma2", attn_logit_softcapping=1e-6), "float32", "cpu").model
+    ids = torch.randint(3, 400, (1, 9), generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        before = model(ids).logits
+        for layer in model.model.layers:
+            layer.self_attn.q_proj.weight.neg_()
+        torch.testing.assert_close(model(ids).logits, before, atol=1e-3, rtol=0)
+
+
+def test_torchs_own_attention_is_not_asked_to_hold_scores_down():
+    # as transformers 5.17 chooses it
+    model = tiny_model("gemma2")
+    model.config._attn_implementation = "sdpa"
+    keep_cap(model)
+    assert model.config._attn_implementation == "eager"
+    other = tiny_model("llama")
+    assert other.config._attn_implementation == "sdpa"
+    keep_cap(other)
+    assert other.config._attn_implementation == "sdpa"
 
 
 def test_a_tied_head_is_not_missed(tmp_path):

@@ -18,6 +18,8 @@ from transformers import (
     Qwen3ForCausalLM,
 )
 
+from engine.models.load import keep_cap
+
 FAMILIES = {
     "llama": (LlamaConfig, LlamaForCausalLM, {}),
     "mistral": (MistralConfig, MistralForCausalLM, {"sliding_window": None}),
@@ -81,4 +83,6 @@ def tiny_model(family: str = "llama", seed: int = 0, **changes: Any) -> Any:
         **changes,
     }
     torch.manual_seed(seed)
-    return model_class(config_class(**settings)).eval()
+    model = model_class(config_class(**settings)).eval()
+    keep_cap(model)
+    return model
