@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from engine.models.attention import Scoring, Segment
+from engine.models.sending import sent
 
 _NEEDED = {"cu_seq_q", "cu_seq_k", "max_q", "max_k", "scale", "window_size"}
 _WIDEST = 256  # numbers of a head that flash attention takes, in eights
@@ -71,8 +72,9 @@ def _places(
     """
     own = [segment.length for segment in segments]
     seen = [segment.shared + segment.length for segment in segments]
+    place = str(device)
     ends, ends_seen = (
-        torch.tensor([0, *accumulate(lengths)], dtype=torch.int32, device=device) for lengths in (own, seen)
+        sent(torch.tensor([0, *accumulate(lengths)], dtype=torch.int32), place) for lengths in (own, seen)
     )
     if own == seen:
         return ends, ends, None, max(own), max(own)
@@ -81,4 +83,4 @@ def _places(
         for segment in segments
         for start, length in ((segment.shared_start, segment.shared), (segment.start, segment.length))
     ]
-    return ends, ends_seen, torch.cat(places).to(device), max(own), max(seen)
+    return ends, ends_seen, sent(torch.cat(places), place), max(own), max(seen)

@@ -13,7 +13,7 @@ from engine.models.adapters import adapter_off, has_adapter, trained_parameters
 from engine.models.generate import evaluating
 from engine.train.batches import Batch
 from engine.train.forward import Policy
-from engine.train.sending import sent
+from engine.models.sending import sent
 
 PAIR_COLUMNS = 6
 """Of a pair: chosen, rejected, their tokens, and both over the common length. Of an answer: the first two."""

@@ -3,7 +3,7 @@ import dataclasses
 import torch
 
 from engine.train.batches import collate
-from engine.train.sending import sent
+from engine.models.sending import sent
 from tests.train.tiny_runs import example
 
 
