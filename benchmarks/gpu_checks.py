@@ -1,40 +1,32 @@
 """What must hold on a GPU, tried with real runs of the starter model: `python benchmarks/gpu.py --checks`.
 
-Each check is a function here or in `gpu_flow.py` and a line in `CHECKS`; it tells outcomes, one a line of the table.
+Each check is a function here or in `gpu_flow.py`, `gpu_fast.py` (fast paths) and `gpu_memory.py`, and a line in `CHECKS`; it tells outcomes, one a line of the table.
 Where a figure has a bound, the bound stands beside it.
 """
 
-import gc
 import math
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from time import perf_counter, time
+from time import monotonic, perf_counter, time
 
 import torch
 
+from benchmarks import gpu_fast, gpu_memory
 from benchmarks.gpu_flow import flow, worker
-from benchmarks.gpu_training import random_model
-from benchmarks.gpu_work import Bench, Outcome, Scripted, job_for, losses_of, trained
+from benchmarks.gpu_work import Bench, Outcome, Scripted, apart, job_for, losses_of, trained
 from engine.job.adapters import ADAPTERS
-from engine.job.channel import ADAPTER, Desk, events_of
+from engine.job.channel import ADAPTER
 from engine.job.commands import Pause, Resume, Save, Stop
-from engine.job.events import Remark
-from engine.job.job import Job
 from engine.library.compression import problem_on
 from engine.library.devices import choose_device, machine
-from engine.library.estimate import RowStats, estimate
 from engine.library.example import watched_prompts
 from engine.library.folders import starter_folder
-from engine.library.memory_need import ENGINE_BYTES
-from engine.library.models import check_model
 from engine.models.adapters import load_adapter
 from engine.models.generate import answer_ends, generate
 from engine.models.load import load_model, load_tokenizer
 from engine.train.checkpoints import checkpoint_folder
-from engine.train.rows import prepare_rows
 from engine.train.session import train
 
 SAME_FIRST = 1e-4
@@ -122,7 +114,7 @@ def packing(bench: Bench) -> Iterator[Outcome]:
         for way in ("on", "off"):
             job = job_for(bench, method, dtype="float32", steps=3, rows={"packing": way})
             found[way] = losses_of(trained(bench, job))
-        off = _apart(found["on"], found["off"])
+        off = apart(found["on"], found["off"])
         yield Outcome(
             f"{method}: packed as padded", off <= SAME_LATER, f"off by {off:.1e} (at most {SAME_LATER:.0e})"
         )
@@ -148,97 +140,36 @@ def resume(bench: Bench) -> Iterator[Outcome]:
         train(job, Scripted(folder, {CUT - 1: [Pause(), Resume()], CUT: [Save(), Stop(keep=True)]}))
         train(job, Scripted(folder, {}, since=time()), checkpoint_folder(folder, CUT))
         parts = losses_of(folder)
-        repeat, off = _apart(whole, again), _apart(whole, parts)
+        repeat, off = apart(whole, again), apart(whole, parts)
         is_same = off == 0 if repeat == 0 else off <= 10 * repeat
         words = "bit by bit" if off == 0 else f"off by {off:.1e}, a repeated run by {repeat:.1e}"
         yield Outcome(f"{method}: paused, saved, stopped at {CUT}, resumed", is_same, words)
 
 
-def memory(bench: Bench) -> Iterator[Outcome]:
-    """What the estimate says is what is taken, and too little memory makes portions smaller, not the run fail."""
-    if bench.device != "cuda":
-        yield Outcome("estimate and memory", None, "needs CUDA")
-        return
-    model = random_model("40M", bench.folder, bench.device)
-    wanted = [("lora", "bfloat16"), ("lora", "float32"), ("full", "bfloat16")]
-    for adapter, dtype in wanted:
-        job = _large(bench, model, adapter, dtype)
-        taken, _ = _peak(bench, job)
-        predicted = _predicted(bench, job)
-        words = (
-            f"predicted {predicted / 1e6:.0f} MB, taken {taken / 1e6:.0f} MB, ratio {predicted / taken:.2f}"
-        )
-        yield Outcome(f"estimate, {adapter} in {dtype} (0.8 to 2)", 0.8 <= predicted / taken <= 2.0, words)
-    yield _short_of_memory(bench, _large(bench, model, "lora", "bfloat16"))
-
-
-def _large(bench: Bench, model: Path, adapter: str, dtype: str) -> Job:
-    return job_for(bench, "sft", adapter=adapter, dtype=dtype, steps=3, model=model, batch=32, rate=1e-4)
-
-
-def _peak(bench: Bench, job: Job) -> tuple[int, Path]:
-    """Bytes that a run's tensors held at most, and its folder."""
-    release()
-    torch.cuda.reset_peak_memory_stats()
-    folder = trained(bench, job)
-    return torch.cuda.max_memory_allocated(), folder
-
-
-def _predicted(bench: Bench, job: Job) -> int:
-    """Bytes by the estimate, for the very rows; without the engine's own, which torch does not count."""
-    model = Path(job.model.source)
-    examples = prepare_rows(job, load_tokenizer(model), Desk(bench.fresh())).train
-    tokens = sum(example.tokens for example in examples)
-    stats = RowStats(
-        rows=len(examples),
-        tokens_mean=tokens / len(examples),
-        tokens_max=max(example.length for example in examples),
-        trained_share=sum(example.trained for example in examples) / tokens,
-    )
-    return estimate(job, check_model(model), stats, machine()).total - ENGINE_BYTES["cuda"]
-
-
-def _short_of_memory(bench: Bench, job: Job) -> Outcome:
-    taken, folder = _peak(bench, job)
-    total = torch.cuda.get_device_properties(0).total_memory
-    release()
-    torch.cuda.set_per_process_memory_fraction(0.6 * taken / total)
-    try:
-        short = trained(bench, job)
-    finally:
-        torch.cuda.set_per_process_memory_fraction(1.0)
-    told = [event.title for event in events_of(short) if isinstance(event, Remark)]
-    halved = [title for title in told if title.startswith("Memory ran out;")]
-    off = _apart(losses_of(folder), losses_of(short))
-    words = f"{halved[-1] if halved else 'Not provoked.'} Losses off by {off:.1e} (at most 2e-2)"
-    return Outcome("memory runs out at 0.6 of what is needed", bool(halved) and off <= 2e-2, words)
-
-
-def release() -> None:
-    """Give cached memory back, so that it is not counted."""
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-
-
-def _apart(one: Sequence[float], other: Sequence[float]) -> float:
-    return max(abs(a - b) for a, b in zip(one, other, strict=True))
-
-
 Check = Callable[[Bench], Iterator[Outcome]]
 CHECKS: dict[str, Check] = {
     "devices": devices,
-    "methods": methods,
-    "answers": answers,
-    "adapters": adapters,
+    "paths": gpu_fast.paths,
+    "proven": gpu_fast.proven,
+    "attention": gpu_fast.rows_at_once,
+    "silent": gpu_fast.silent,
+    "optimizer": gpu_memory.fused,
+    "runaway": gpu_memory.runaway,
+    "eight-bit": gpu_memory.eight_bit,
+    "smaller": gpu_memory.smaller,
+    "memory": gpu_memory.memory,
     "packing": packing,
-    "words": words,
+    "methods": methods,
     "resume": resume,
-    "memory": memory,
+    "answers": answers,
+    "words": words,
+    "adapters": adapters,
+    "segments": gpu_memory.segments,
     "flow": flow,
     "worker": worker,
 }
-BESIDE = ("flow", "worker")
+"""In this order: should time run out, the last ones are left out."""
+BESIDE = ("segments", "flow", "worker")
 """Those that start processes and compute nothing here: they run beside the others."""
 
 
@@ -246,6 +177,8 @@ def outcomes(name: str, bench: Bench) -> list[Outcome]:
     """All that a check found; one that breaks off has failed, and hides none of those after it."""
     found: list[Outcome] = []
     started = perf_counter()
+    if monotonic() > bench.deadline:
+        return [Outcome(name, None, "time was up")]
     try:
         for outcome in CHECKS[name](bench):
             found.append(outcome)  # noqa: PERF402  # what came before a fault stays

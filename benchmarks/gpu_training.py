@@ -2,11 +2,13 @@
 
 import gc
 import json
+import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import torch
 from peft import LoraConfig, get_peft_model
@@ -17,6 +19,7 @@ from engine.job.channel import Desk, events_of
 from engine.job.events import Event, Prepared, Progress, Step
 from engine.job.job import Job, job_from_values
 from engine.library.folders import samples_folder, starter_folder
+from engine.library.home import HOME_VARIABLE
 from engine.models.load import load_tokenizer
 from engine.train.batches import Example
 from engine.train.rows import prepare_rows
@@ -33,26 +36,30 @@ JOINED = 8
 """Sample rows that make one row for a larger model: a few hundred tokens instead of thirty."""
 
 HEAD = (
-    *(
-        "model",
-        "method",
-        "tokens a row",
-        "rows an update",
-        "Tunewright tokens/s",
-        "plain tokens/s",
-        "TRL tokens/s",
-    ),
-    *("to plain", "to TRL", "memory MB", "plain MB", "TRL MB", "first loss", "plain", "TRL"),
+    *("model", "method", "side", "tokens a row", "rows an update", "tokens/s", "to plain", "to TRL"),
+    *("memory MB", "first loss", "fast paths"),
 )
+Settings = dict[str, dict[str, object]]
+WAYS: dict[str, Settings] = {
+    "padded": {"rows": {"packing": "off"}},
+    "packed": {"rows": {"packing": "on"}},
+    "packed, prompts twice": {"rows": {"packing": "on", "prefix_sharing": "off"}},
+    "padded, fast off": {"rows": {"packing": "off"}, "train": {"fast": "off"}},
+}
+"""Our own sides, by what a job says beside. Prompts are shared where there are pairs."""
 
 
 @dataclass(frozen=True)
 class Figures:
-    """What one side did: tokens a second after warming up, most bytes of GPU memory, the first update's loss."""
+    """What one side did: tokens a second after warming up, most bytes of GPU memory, the first update's loss.
+
+    `paths` are the fast paths that our own engine took.
+    """
 
     tokens_per_second: float
     bytes_most: int
     first_loss: float
+    paths: tuple[str, ...] = ()
 
 
 def cases(on_cpu: bool) -> list[tuple[str, int]]:
@@ -60,29 +67,39 @@ def cases(on_cpu: bool) -> list[tuple[str, int]]:
     return [("starter", 16), ("tiny", 4)] if on_cpu else [("starter", 16), ("40M", 16), ("1B", 16)]
 
 
-def measured(size: str, method: str, batch: int, device: str, steps: int, folder: Path) -> str:
-    """One line of the table."""
+def measured(size: str, method: str, batch: int, device: str, steps: int, folder: Path) -> Iterator[str]:
+    """The lines of one case: each of our ways, then the others on the very same updates."""
     model = starter_folder() if size == "starter" else random_model(size, folder, device)
     data = starter_data(method) if size == "starter" else joined_data(method, folder)
-    job = job_of(method, model, data, batch, device, steps)
-    place = folder / f"{size}-{method}"
-    place.mkdir()
-    ours, updates = with_engine(job, place)
-    plain = plainly(job, model, updates, device)
-    trl = with_trl(job, updates, device, place / "trl") if gpu_trl.is_there() else None
-    sides = [ours, plain, trl]
+    sides: dict[str, Figures] = {}
+    updates: list[list[Example]] = []
+    for way, settings in WAYS.items():
+        if "prefix_sharing" in settings["rows"] and method != "dpo":
+            continue
+        job = job_of(method, model, data, batch, device, steps, settings)
+        place = folder / f"{size}-{method}-{len(sides)}"
+        place.mkdir()
+        sides[way], seen = with_engine(job, place)
+        if updates and seen != updates:
+            raise RuntimeError(f"{way} took other rows than {next(iter(sides))}")
+        updates = seen
+    sides["plain"] = plainly(job, model, updates, device)
+    if gpu_trl.is_there():
+        sides["TRL"] = with_trl(job, updates, device, folder / f"{size}-{method}-trl")
     rows = sum(len(update) for update in updates) * (2 if method == "dpo" else 1)
-    ratios = [
-        None if other is None else ours.tokens_per_second / other.tokens_per_second for other in sides[1:]
+    beginning = (size, method), (f"{tokens_of(updates) / rows:.0f}", str(batch))
+    for side in sides:
+        yield f"| {' | '.join(_cells(side, sides, *beginning))} |"
+
+
+def _cells(side: str, sides: Mapping[str, Figures], case: Sequence[str], rows: Sequence[str]) -> list[str]:
+    found = sides[side]
+    others = [sides.get(name) for name in ("plain", "TRL")]
+    return [
+        *(*case, side, *rows, f"{found.tokens_per_second:.0f}"),
+        *(_cell(other and found.tokens_per_second / other.tokens_per_second, "{:.2f}") for other in others),
+        *(f"{found.bytes_most / 1e6:.0f}", f"{found.first_loss:.4f}", ", ".join(found.paths) or "-"),
     ]
-    cells = [
-        *(size, method, f"{tokens_of(updates) / rows:.0f}", str(batch)),
-        *(_cell(side and side.tokens_per_second, "{:.0f}") for side in sides),
-        *(_cell(ratio, "{:.2f}") for ratio in ratios),
-        *(_cell(side and side.bytes_most / 1e6, "{:.0f}") for side in sides),
-        *(_cell(side and side.first_loss, "{:.4f}") for side in sides),
-    ]
-    return f"| {' | '.join(cells)} |"
 
 
 def _cell(figure: float | None, form: str) -> str:
@@ -94,10 +111,17 @@ def tokens_of(updates: Sequence[Sequence[Example]]) -> int:
     return sum(example.tokens for update in updates for example in update)
 
 
-def job_of(method: str, model: Path, data: Path, batch: int, device: str, steps: int) -> Job:
-    """The same job for both sides: LoRA on every linear layer, AdamW, a constant rate."""
-    return job_from_values(
-        {
+def job_of(
+    method: str,
+    model: Path,
+    data: Path,
+    batch: int,
+    device: str,
+    steps: int,
+    more: Mapping[str, Mapping[str, object]] | None = None,
+) -> Job:
+    """The same job for all sides: LoRA on every linear layer, AdamW, a constant rate; `more` by section on top."""
+    values: dict[str, dict[str, Any]] = {  # Any: a job's values are of several types
             "model": {"source": str(model), "dtype": "float32" if device == "cpu" else "bfloat16"},
             "data": [{"path": str(data)}],
             "rows": {"max_tokens": 1024, "validation": 0.0},
@@ -106,15 +130,20 @@ def job_of(method: str, model: Path, data: Path, batch: int, device: str, steps:
             "train": {"steps": steps, "batch_size": batch, "learning_rate": RATE, "schedule": "constant", "warmup": 0.0},
             "watch": {"sample_every": steps},  # the others answer nothing while they train
             "device": {"kind": device},
-        }
-    )  # fmt: skip
+    }  # fmt: skip
+    for section, settings in (more or {}).items():
+        values[section] = values.get(section, {}) | dict(settings)
+    return job_from_values(values)
 
 
 def with_engine(job: Job, folder: Path) -> tuple[Figures, list[list[Example]]]:
     """Train as the app does; also the examples of each update, for the other side."""
     forget_memory()
     desk = Desk(folder)
-    train(job, desk)
+    with mock.patch.dict(
+        os.environ, {HOME_VARIABLE: str(folder)}
+    ):  # no reference is remembered from another run
+        train(job, desk)
     events = events_of(folder)
     steps = [event for event in events if isinstance(event, Step)]
     most = most_memory()
@@ -125,8 +154,9 @@ def with_engine(job: Job, folder: Path) -> tuple[Figures, list[list[Example]]]:
     # From one event to the next: all that happens between two updates counts.
     seconds = steps[-1].time - steps[WARM_STEPS - 1].time
     seconds += looking(events) * len(steps[WARM_STEPS:]) / len(steps)
-    figures = Figures(tokens_of(updates[WARM_STEPS:]) / seconds, most, steps[0].loss or float("nan"))
-    return figures, updates
+    rate, first = tokens_of(updates[WARM_STEPS:]) / seconds, steps[0].loss or float("nan")
+    paths = next(event.fast_paths for event in events if isinstance(event, Prepared))
+    return Figures(rate, most, first, tuple(paths)), updates
 
 
 def looking(events: Sequence[Event]) -> float:

@@ -2,9 +2,11 @@
 
 import itertools
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from benchmarks.gpu_training import joined_data, starter_data
 from engine.job.channel import Desk, append, events_of
@@ -34,10 +36,11 @@ WORDS = {True: "ok", False: "**FAILED**", None: "not tried"}
 
 @dataclass(frozen=True)
 class Bench:
-    """Where the checks work: on which device, below which folder."""
+    """Where the checks work: on which device, below which folder; after `deadline` (`time.monotonic`) none begins."""
 
     device: str
     folder: Path
+    deadline: float = math.inf
     numbers: "itertools.count[int]" = field(default_factory=itertools.count)
 
     @property
@@ -82,31 +85,33 @@ def job_for(
     rows: Mapping[str, object] | None = None,
     new_tokens: Sequence[str] = (),
     embeddings: bool = False,
+    sections: Mapping[str, Mapping[str, object]] | None = None,
 ) -> Job:
-    """A job on the starter's sample rows, or on rows eight times as long for another model."""
+    """A job on the starter's sample rows, or on rows eight times as long for another model; `sections` on top."""
     data = rows_file(bench, method) if model is None else joined_data(method, bench.folder)
-    return job_from_values(
-        {
-            "model": {
-                "source": str(model or starter_folder()),
-                "dtype": dtype,
-                "quantization": quantization,
-                "new_tokens": list(new_tokens),
-            },
-            "data": [{"path": str(data), **({} if limit is None else {"limit": limit})}],
-            "rows": {"max_tokens": 512, "validation": 0.0, **(rows or {})},
-            "method": {"kind": method, **({"embeddings": True} if embeddings else {})},
-            "adapter": {"kind": adapter},
-            "train": {
-                "steps": steps,
-                "batch_size": batch,
-                "learning_rate": rate,
-                "schedule": "constant",
-                "warmup": 0.0,
-            },
-            "device": {"kind": device or bench.device},
-        }
-    )
+    values: dict[str, Any] = {  # Any: a job's values are of several types
+        "model": {
+            "source": str(model or starter_folder()),
+            "dtype": dtype,
+            "quantization": quantization,
+            "new_tokens": list(new_tokens),
+        },
+        "data": [{"path": str(data), **({} if limit is None else {"limit": limit})}],
+        "rows": {"max_tokens": 512, "validation": 0.0, **(rows or {})},
+        "method": {"kind": method, **({"embeddings": True} if embeddings else {})},
+        "adapter": {"kind": adapter},
+        "train": {
+            "steps": steps,
+            "batch_size": batch,
+            "learning_rate": rate,
+            "schedule": "constant",
+            "warmup": 0.0,
+        },
+        "device": {"kind": device or bench.device},
+    }
+    for section, settings in (sections or {}).items():
+        values[section] = values.get(section, {}) | dict(settings)
+    return job_from_values(values)
 
 
 def rows_file(bench: Bench, method: str) -> Path:
@@ -142,3 +147,8 @@ def losses_of(folder: Path) -> list[float]:
     """The losses of a run's steps, NaN for one that was not a number."""
     steps = [event for event in events_of(folder) if isinstance(event, Step)]
     return [float("nan") if step.loss is None else step.loss for step in steps]
+
+
+def apart(one: Sequence[float], other: Sequence[float]) -> float:
+    """How far two runs' losses are from each other at most."""
+    return max(abs(a - b) for a, b in zip(one, other, strict=True))

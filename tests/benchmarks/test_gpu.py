@@ -22,24 +22,44 @@ def rows_of(text):
     ]
 
 
-# It imports transformers and trains eight times, which is the whole point.
+# It imports transformers and trains some twenty times, which is the whole point.
 @pytest.mark.slow
-def test_both_sides_do_the_same_work_on_the_processor():
+def test_all_sides_do_the_same_work_on_the_processor():
     done = run("--cpu", "--table", "--steps", "4")
     assert done.returncode == 0, done.stderr
     rows = rows_of(done.stdout)
-    assert [row[:2] for row in rows] == [
-        ["starter", "sft"],
-        ["starter", "dpo"],
-        ["tiny", "sft"],
-        ["tiny", "dpo"],
-    ]
-    for row in rows:
-        ours, *others = (float(cell) for cell in row[-3:] if cell != "-")  # TRL need not be installed
-        assert len(others) >= 1
+    found = {}
+    for model, method, side, *cells in rows:
+        found.setdefault((model, method), {})[side] = cells
+    assert list(found) == [(model, method) for model in ("starter", "tiny") for method in ("sft", "dpo")]
+    for (_, method), sides in found.items():
+        own = ["padded", "packed", "packed, prompts twice", "padded, fast off"]
+        if method == "sft":
+            own.remove("packed, prompts twice")
+        assert [side for side in sides if side != "TRL"] == [*own, "plain"]  # TRL need not be installed
+        assert all(float(cells[2]) > 0 for cells in sides.values())
         # The same rows, the same loss, before the first correction; TRL rounds what it tells.
-        assert others == pytest.approx([ours] * len(others), abs=2e-3)
-        assert all(float(cell) > 0 for cell in row[4:7] if cell != "-")
+        losses = [float(cells[6]) for cells in sides.values()]
+        assert losses == pytest.approx([losses[0]] * len(losses), abs=2e-3)
+        taken = {side: cells[7] for side, cells in sides.items()}
+        assert taken["padded"] == "lean layers, tiled head"
+        assert taken["padded, fast off"] == taken["plain"] == "-"
+        assert taken["packed"].endswith("shared prompts" if method == "dpo" else "packed rows")
+
+
+def test_the_checks_of_numbers_pass_on_the_processor():
+    done = run("--cpu", "--checks", "attention", "optimizer", "runaway", "silent")
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = {row[0]: row[1:] for row in rows_of(done.stdout)}
+    assert [row[0] for row in rows.values()] == ["ok"] * 7 + ["not tried"]
+    assert "at step 4" in rows["a runaway update changes nothing"][1]
+    assert rows["updates wait for nothing"] == ["not tried", "needs CUDA"]
+
+
+def test_what_would_begin_too_late_is_not_tried():
+    done = run("--cpu", "--checks", "runaway", "--minutes", "0")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert rows_of(done.stdout) == [["runaway", "not tried", "time was up"]]
 
 
 # Real runs in this process, the smallest of the checks.

@@ -1,5 +1,9 @@
-from benchmarks import gpu_checks
+from dataclasses import replace
+
+from benchmarks import gpu_checks, gpu_fast
 from benchmarks.gpu_work import Bench, Outcome
+from engine.library.folders import starter_folder
+from engine.models.head import head_of
 
 
 def test_a_check_that_breaks_off_fails_and_hides_nothing(monkeypatch, tmp_path, capsys):
@@ -16,3 +20,23 @@ def test_a_check_that_breaks_off_fails_and_hides_nothing(monkeypatch, tmp_path, 
         "| last | not tried | no card |",
     ]
     assert "for this" in capsys.readouterr().err
+
+
+def test_a_path_that_gives_other_numbers_fails_its_check(monkeypatch, tmp_path):
+    wrong = replace(gpu_fast.HEAD, take=lambda policy: replace(policy, head=Twice(head_of(policy.model))))
+    monkeypatch.setattr(gpu_fast, "HEAD", wrong)
+    bench = Bench("cpu", tmp_path)
+    found = gpu_fast._beside_plain(bench, "starter", starter_folder(), "float32")
+    assert found.passed is False
+    assert "tiled head" in found.figure
+
+
+class Twice:
+    """A head whose log-probabilities are twice what they should be."""
+
+    def __init__(self, own):
+        self._own = own
+
+    def logps(self, hidden, targets, average=False):
+        target, mean = self._own.logps(hidden, targets, average)
+        return 2 * target, mean
