@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from engine.models.segments import segment_mask
-from engine.models.template import Encoded
 from engine.models.sending import sent
+from engine.models.template import Encoded
 
 Way = Literal["shared", "packed", "grouped", "given"]
 """How rows are put together: one after another, what a pair begins with once; one after another; padded, those of like

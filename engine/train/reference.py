@@ -11,9 +11,9 @@ from engine.methods.feedback import AnswerLogps
 from engine.methods.pairs import PairLogps
 from engine.models.adapters import adapter_off, has_adapter, trained_parameters
 from engine.models.generate import evaluating
+from engine.models.sending import sent
 from engine.train.batches import Batch
 from engine.train.forward import Policy
-from engine.models.sending import sent
 
 PAIR_COLUMNS = 6
 """Of a pair: chosen, rejected, their tokens, and both over the common length. Of an answer: the first two."""

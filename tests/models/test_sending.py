@@ -2,8 +2,8 @@ import dataclasses
 
 import torch
 
-from engine.train.batches import collate
 from engine.models.sending import sent
+from engine.train.batches import collate
 from tests.train.tiny_runs import example
 
 
