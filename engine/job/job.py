@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from engine.job.adapters import ADAPTERS, MOE
+from engine.job.adapters import ADAPTERS
 from engine.job.cards import MethodCard, find_card
 from engine.job.errors import FolderError, JobError
 from engine.job.methods import METHODS
+from engine.job.moe import MOE
 from engine.job.rates import usual_rate
 from engine.job.sections import (
     DataSource,
