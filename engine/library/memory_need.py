@@ -6,7 +6,7 @@ storages that autograd keeps per token and layer, fitted over model widths, for 
 
 from dataclasses import dataclass
 
-from engine.library.architectures import SUPPORTED, Linear, Shape, linears
+from engine.library.architectures import SUPPORTED, Linear, Shape, linears, stacked
 from engine.library.model_folder import ModelInfo
 
 DTYPE_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
@@ -81,8 +81,18 @@ def logit_bytes(model: ModelInfo, portion: Portion) -> int:
 
 
 def layer_linears(model: ModelInfo) -> tuple[Linear, ...]:
-    """The weight matrices of one layer."""
-    shape = Shape(
+    """The weight matrices of one layer, experts apart."""
+    return linears(model.model_type, shape_in(model))
+
+
+def layer_experts(model: ModelInfo) -> tuple[Linear, ...]:
+    """The matrices of one of a layer's experts; none where the model is dense."""
+    return stacked(shape_in(model))
+
+
+def shape_in(model: ModelInfo) -> Shape:
+    """The numbers that decide a model's matrices."""
+    return Shape(
         layers=model.layers,
         hidden=model.hidden,
         intermediate=model.intermediate,
@@ -91,8 +101,10 @@ def layer_linears(model: ModelInfo) -> tuple[Linear, ...]:
         head_dim=model.head_dim,
         vocab=model.vocab,
         context=model.context,
+        experts=model.experts,
+        top_k=model.top_k,
+        shared=model.shared,
     )
-    return linears(model.model_type, shape)
 
 
 def _layer_bytes(model: ModelInfo, portion: Portion, width: int, is_adapter: bool) -> float:
