@@ -1,6 +1,7 @@
 """Choices in `[moe]` that do not go together, or not with the adapter: refused in words before anything is loaded."""
 
 from engine.job.errors import JobError
+from engine.job.growth_clashes import refuse_growth_clashes
 from engine.job.job import Job
 from engine.job.moe_settings import COUNTS, AssembleSettings, KeepSettings
 
@@ -26,6 +27,7 @@ def refuse_moe_clashes(job: Job) -> None:
         raise JobError(title, f"Give at most {count}.")
     if job.moe.kind == "lora-experts":
         _refuse_adapter(job)
+    refuse_growth_clashes(job)
 
 
 def _refuse_adapter(job: Job) -> None:

@@ -20,6 +20,7 @@ from engine.library.memory_need import (
     trained_bytes,
     weight_bytes,
 )
+from engine.library.mixtures import mixture_count, refuse_mixture, with_experts
 from engine.library.model_folder import ModelInfo
 from engine.library.room import longest_row
 from engine.library.speed import known_speed, pays_to_pack, token_operations
@@ -106,7 +107,7 @@ class _Case:
     @property
     def trained(self) -> int:
         adapter = trained_count(self.model, self.job.adapter.settings)
-        return adapter + words_count(self.job, self.model)
+        return mixture_count(self.job, self.model, adapter) + words_count(self.job, self.model)
 
 
 def estimate(job: Job, model: ModelInfo, rows: RowStats | None, machine: Machine) -> Estimate:
@@ -116,7 +117,8 @@ def estimate(job: Job, model: ModelInfo, rows: RowStats | None, machine: Machine
     """
     if model.model_type not in SUPPORTED:
         raise ModelError(model.problem or f"{model.name} cannot be trained.", model.advice)
-    case = _case(job, model, rows, machine)
+    refuse_mixture(job, model)
+    case = _case(job, with_experts(job, model), rows, machine)
     micro_batch = _micro_batch(case)
     parts = _parts(case, micro_batch)
     updates = _updates(case)

@@ -18,6 +18,7 @@ from peft import PeftConfig, PeftModel, get_peft_model
 from peft.utils import get_peft_model_state_dict, set_peft_model_state_dict
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from transformers import AutoConfig, AutoModelForCausalLM
 
 from engine.job.adapter_settings import BottleneckSettings
 from engine.job.errors import ModelError
@@ -198,7 +199,7 @@ def _portable(config: PeftConfig) -> PeftConfig:
     """The config with its targets in a fixed order: PEFT keeps a set, whose order changes from run to run."""
     portable = copy.copy(config)
     portable.inference_mode = True
-    for name in ("target_modules", "feedforward_modules", "modules_to_save"):
+    for name in ("target_modules", "target_parameters", "feedforward_modules", "modules_to_save"):
         targets = getattr(config, name, None)
         if isinstance(targets, set):
             setattr(portable, name, sorted(targets))
@@ -225,6 +226,7 @@ def _with_empty_adapter(model: Any, config: PeftConfig, folder: Path) -> PeftMod
         with warnings.catch_warnings():
             # That a tied matrix is among what learned: `settle` keeps it one.
             warnings.filterwarnings("ignore", message="Model has `tie_word_embeddings=True`")
+            warnings.filterwarnings("ignore", message="The following rank_pattern keys")  # see `add_lora`
             tuned = get_peft_model(model, fresh)
         settle(tuned)
         return tuned
@@ -327,14 +329,17 @@ def _put(model: Any, name: str, weight: torch.Tensor, in_place: bool) -> None:
 
 
 def _load_whole(model: Any, folder: Path) -> Any:
+    local: dict[str, Any] = {"local_files_only": True}
     with quiet():
         try:
-            other = type(model).from_pretrained(
-                folder, dtype=torch.float32, local_files_only=True, use_safetensors=True
-            )
+            is_same = AutoConfig.from_pretrained(folder, **local).model_type == model.config.model_type
+            kind: Any = type(model) if is_same else AutoModelForCausalLM
+            other = kind.from_pretrained(folder, dtype=torch.float32, use_safetensors=True, **local)
         except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
             title = f"The trained model in {folder} cannot be read: {str(error)[:200]}"
             raise ModelError(title, "Use another checkpoint.") from None
+    if not is_same:  # it has grown experts since
+        return other.to(next(model.parameters()).device)
     try:
         model.load_state_dict(other.state_dict())
     except RuntimeError as error:

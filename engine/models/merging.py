@@ -108,7 +108,12 @@ def _layer_of(name: str) -> str:
 def _merge_layer(layer: Any, dtype: torch.dtype) -> tuple[bool, float, float]:
     """Whether the rounded weight changed, and the squares of what rounding moved and of the whole change."""
     inner = layer.get_base_layer()
-    before = {name: weight.detach() for name, weight in inner.named_parameters(recurse=False)}
+    own = getattr(layer, "parameter_name", None)  # of stacked experts one adapter changes one parameter alone
+    before = {
+        name: weight.detach()
+        for name, weight in inner.named_parameters(recurse=False)
+        if own is None or name == own
+    }
     for name, weight in before.items():
         setattr(inner, name, torch.nn.Parameter(weight.float().clone(), requires_grad=False))
     layer.merge()

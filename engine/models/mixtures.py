@@ -10,10 +10,10 @@ from typing import Any
 import torch
 
 from engine.job.errors import JobError
+from engine.library.mixtures import stack_problem
 
 STACKS = ("gate_up_proj", "down_proj")
 ROUTER = "mlp.gate.weight"
-_TO_ATTENTION = "Set 'adapter.targets' to 'attention', or "
 
 
 def expert_modules(model: torch.nn.Module) -> list[tuple[str, Any]]:
@@ -42,7 +42,7 @@ def is_mixture(model: torch.nn.Module) -> bool:
     return bool(expert_modules(model))
 
 
-def router_learns(model: Any) -> bool:  # Any: a transformers model
+def reaches_router(model: Any) -> bool:  # Any: a transformers model
     """Whether an adapter shall reach the routers, as `let_router_learn` noted."""
     return bool(getattr(model, "router_shall_learn", False))
 
@@ -61,16 +61,15 @@ def stacked_targets(model: torch.nn.Module, settings: Any) -> list[str]:  # Any:
         return []
     has_experts = not settings.names and settings.targets in ("all-linear", "mlp")
     targets = [f"mlp.experts.{name}" for name in STACKS] if has_experts else []
-    targets += [ROUTER] if router_learns(model) else []
-    if targets:
-        _refuse(settings)
+    targets += [ROUTER] if reaches_router(model) else []
+    title, advice = stack_problem(settings) if targets else ("", "")
+    if title:
+        raise JobError(title, advice)
     return targets
 
 
 def learn_parts(model: Any, learns: str) -> None:  # Any: a transformers model, trained whole
-    """Let only a part of a whole model learn: its "router", its "experts" with the router, or "all"; or all but the
-    router ("no-router").
-    """
+    """Let only a part of a whole model learn: "router", "experts" (with the router), "no-router" or "all"."""
     if learns == "all":
         return
     experts = {id(weight) for weight in _weights(expert_modules(model))}
@@ -87,14 +86,3 @@ def _weights(modules: Iterable[tuple[str, Any]]) -> Iterable[torch.nn.Parameter]
 
 def _has_stacks(part: Any) -> bool:
     return all(getattr(getattr(part, name, None), "ndim", 0) == 3 for name in STACKS)
-
-
-def _refuse(settings: Any) -> None:
-    for name, is_wrong, other in (
-        ("dropout", settings.dropout > 0, "leave 'adapter.dropout' at 0."),
-        ("dora", getattr(settings, "dora", True), "choose LoRA without DoRA."),
-        ("pissa", getattr(settings, "pissa", False), "switch PiSSA off."),
-    ):
-        if is_wrong:
-            title = f"'adapter.{name}' does not work in experts, whose matrices lie in one piece."
-            raise JobError(title, f"{_TO_ATTENTION}{other}")

@@ -15,11 +15,12 @@ from torch import Tensor
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from engine.job.errors import ModelError
-from engine.library.mixtures import GROWN, mixture_problem
+from engine.job.moe_settings import UpcycleSettings
+from engine.library.mixtures import GROWN, SHARED_WIDTH, mixture_problem
+from engine.models.load import LoadedModel
 from engine.models.targets import decoder_layers
 
 _ROUTER_STD = 0.02  # zero would give every token the same experts
-_SHARED_WIDTH = 64  # of Qwen2-MoE's shared expert, which adds nothing: small, but servers can divide it
 _TOLERANCE = 1e-5  # of the largest logit, in float32
 _NEVER_CARRIED = {"model_type", "architectures", "transformers_version", "intermediate_size", "layer_types"}
 
@@ -35,6 +36,11 @@ class Growth:
     top_k: int
     seed: int
     noise: float = 0.0
+
+
+def upcycle(loaded: LoadedModel, settings: UpcycleSettings, seed: int) -> Any:  # Any: see `upcycled`
+    """The mixture that the card's settings ask for; `seed` draws its routers, and the noise on its copies."""
+    return upcycled(loaded.model, Growth(settings.experts, settings.top_k, seed, settings.copy_noise))
 
 
 def upcycled(dense: Any, growth: Growth) -> Any:  # Any: transformers' models share no typed interface
@@ -82,9 +88,13 @@ def mixture_of(
 
 
 def new_routers(dense: Any, experts: int, chance: torch.Generator) -> list[Tensor]:
-    """A router (E, D) for each layer, normal with standard deviation 0.02, in float32."""
+    """A router (E, D) for each layer, normal with standard deviation 0.02, in float32.
+
+    Its numbers exist in 16 bits, too: drawn again for a model in other numbers, it is the same router.
+    """
     width = dense.config.hidden_size
-    return [_ROUTER_STD * torch.randn(experts, width, generator=chance) for _ in decoder_layers(dense)]
+    drawn = (_ROUTER_STD * torch.randn(experts, width, generator=chance) for _ in decoder_layers(dense))
+    return [router.bfloat16().half().float() for router in drawn]
 
 
 def mixture_config(dense: Any, experts: int, top_k: int) -> Any:  # Any: transformers' configs
@@ -103,7 +113,7 @@ def mixture_config(dense: Any, experts: int, top_k: int) -> Any:  # Any: transfo
         case "qwen3_moe":
             sizes |= {"num_experts": experts, "moe_intermediate_size": width, "intermediate_size": width}
         case _:
-            shared = min(_SHARED_WIDTH, width)
+            shared = min(SHARED_WIDTH, width)
             sizes |= {"num_experts": experts, "moe_intermediate_size": width, "intermediate_size": width}
             sizes |= {"shared_expert_intermediate_size": shared, "layer_types": dense.layer_types}
     if "norm_topk_prob" in known:
@@ -126,10 +136,14 @@ def start_difference(dense: Any, mixture: Any, ids: Tensor) -> tuple[float, floa
     for one, other in zip(decoder_layers(dense), decoder_layers(mixture), strict=True):
         own: Any = next(one.parameters())
         states = torch.randn(1, ids.numel(), dense.config.hidden_size, generator=generator).to(own.device)
-        before, after = (copy.deepcopy(layer.mlp).float()(states) for layer in (one, other))
+        before, after = (_wide(layer.mlp)(states) for layer in (one, other))
         found = max(found, float((after - before).abs().max()))
         allowed = max(allowed, _TOLERANCE * max(1.0, float(before.abs().max())))
     return found, allowed
+
+
+def _wide(block: Any) -> Any:
+    return copy.deepcopy(block).float()
 
 
 def _stacks(experts: Sequence[Any], own: Tensor, chance: torch.Generator, noise: float) -> dict[str, Tensor]:

@@ -18,12 +18,14 @@ from engine.job.method_fields import START
 from engine.job.words import learns_all_words, words_rate
 from engine.library.devices import Machine
 from engine.library.lineage import Lineage
+from engine.library.mixtures import learning_part, router_learns
 from engine.models.adapters import load_adapter, name_base, trained_parameters
 from engine.models.embeddings import learn_words, word_names
 from engine.models.fingerprint import weights_digest
 from engine.models.generate import answer_ends
 from engine.models.load import LoadedModel
 from engine.models.lora import rate_factor
+from engine.models.mixtures import learn_parts, let_router_learn
 from engine.models.placement import DTYPES
 from engine.models.prompts import is_written
 from engine.models.vocabulary import token_ids
@@ -110,7 +112,10 @@ def trainable_model(
     job: Job, loaded: LoadedModel, lineage: Lineage
 ) -> Any:  # Any: PeftModel or a transformers model
     """The model with the job's adapter, a new one or the earlier run's, or with its own weights free."""
+    if router_learns(job, loaded.info):
+        let_router_learn(loaded.model)
     model = resolve(ADAPTERS[job.adapter.kind].code)(loaded.model, job.adapter.settings)
+    learn_parts(model, learning_part(job, loaded.info))
     learn_words(model, learns_all_words(job), token_ids(loaded.tokenizer, lineage.learning))
     name_base(model, job.model.source if lineage.beneath else lineage.source)
     if lineage.start is not None:
