@@ -15,6 +15,7 @@ from engine.job.channel import Desk
 from engine.job.errors import ModelError
 from engine.job.job import Job
 from engine.job.method_fields import START
+from engine.job.moe import MOE
 from engine.job.words import learns_all_words, words_rate
 from engine.library.devices import Machine
 from engine.library.lineage import Lineage
@@ -29,6 +30,7 @@ from engine.models.prompts import is_written
 from engine.models.vocabulary import token_ids
 from engine.train.anchoring import open_reference, watches_start
 from engine.train.arranging import arranged
+from engine.train.balancing import balanced
 from engine.train.batches import Example, Order
 from engine.train.between import Between, Rhythm
 from engine.train.examples import picked
@@ -79,7 +81,7 @@ def assemble(
     rows_at_a_time = RowsAtATime(first_rows_at_a_time(job, loaded.info, rows.train, machine), desk)
     reference = open_reference(job, policy, loaded, 2 * rows.count, digest, lineage.start is None, arrange)
     state = State(order.updates, job.train.learning_rate)
-    objective = objective_of(job, policy, reference, state.memory)
+    objective = balanced(job, objective_of(job, policy, reference, state.memory), model, state, desk)
     optimizer = Optimizer(trained_parameters(model), job.train, rates_of(job, model))
     training = Training(job.train, policy, objective, optimizer, rows.train, order, rows_at_a_time, state)
     facts = facts_of(rows, loaded)
@@ -110,7 +112,7 @@ def trainable_model(
     job: Job, loaded: LoadedModel, lineage: Lineage
 ) -> Any:  # Any: PeftModel or a transformers model
     """The model with the job's adapter, a new one or the earlier run's, or with its own weights free."""
-    model = resolve(ADAPTERS[job.adapter.kind].code)(loaded.model, job.adapter.settings)
+    model = _adapted(job, loaded.model)
     learn_words(model, learns_all_words(job), token_ids(loaded.tokenizer, lineage.learning))
     name_base(model, job.model.source if lineage.beneath else lineage.source)
     if lineage.start is not None:
@@ -121,6 +123,14 @@ def trainable_model(
     if job.train.checkpointing:
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     return model
+
+
+def _adapted(job: Job, model: Any) -> Any:  # Any: see trainable_model
+    """The model with experts as `[moe]` asks, whose function puts on the adapter as well; else with the adapter."""
+    experts = MOE[job.moe.kind].code
+    if experts:
+        return resolve(experts)(model, job)
+    return resolve(ADAPTERS[job.adapter.kind].code)(model, job.adapter.settings)
 
 
 def rates_of(job: Job, model: Any) -> Callable[[str], float]:  # Any: PeftModel or a transformers model
