@@ -4,6 +4,7 @@ Only what was there before is kept for the way back; each expert's activations a
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -182,7 +183,7 @@ def _parts(routes: Routes, is_grouped: bool) -> list[Any]:  # Any: _One or _All
     ends = [0, *routes.ends.tolist()]
     return [
         _One(expert, slice(start, stop), routes.token[start:stop])
-        for expert, (start, stop) in enumerate(zip(ends, ends[1:], strict=False))
+        for expert, (start, stop) in enumerate(pairwise(ends))
         if stop > start
     ]
 

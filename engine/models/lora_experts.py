@@ -51,7 +51,7 @@ class LoraExperts(torch.nn.Module):
             return dense
         flat = hidden.flatten(0, -2)  # (N, D)
         _, weights, chosen = self.router(flat)
-        experts, rank, inner = self.gate_b.shape
+        experts, rank = self.gate_b.shape[:2]
         routes = routes_of(chosen, experts)
         first, gate_b, up_b, down_a, down_b = (
             matrix.to(flat.dtype)
