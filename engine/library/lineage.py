@@ -116,7 +116,9 @@ def _goes_on(asking: Job, job: Job, own: Lineage) -> bool:
     is_kept_whole = not getattr(job.adapter.settings, "pissa", False)  # PiSSA is kept as another adapter
     everything = learns_all_words(job)
     known = own.earlier if everything else own.learning
-    is_same = asking.adapter == job.adapter and learns_all_words(asking) == everything
+    is_same = (asking.adapter, asking.moe) == (job.adapter, job.moe) and learns_all_words(
+        asking
+    ) == everything
     return is_same and is_kept_whole and set(asking.model.new_tokens) <= set(known)
 
 

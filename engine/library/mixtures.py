@@ -68,9 +68,7 @@ def with_experts(job: Job, model: ModelInfo) -> ModelInfo:
     settings = job.moe.settings
     if model.experts or not isinstance(settings, UpcycleSettings | AssembleSettings):
         return model
-    title, advice = mixture_problem(_config(model))
-    if title:
-        raise ModelError(title, advice)
+    _refuse_family(model)
     count = settings.experts if isinstance(settings, UpcycleSettings) else len(settings.sources)
     family = GROWN[model.model_type]
     shared = min(SHARED_WIDTH, model.intermediate) if family == "qwen2_moe" else 0
@@ -92,9 +90,11 @@ def refuse_mixture(job: Job, model: ModelInfo) -> None:
 
     `model` is the base as its folder has it.
     """
-    grown = with_experts(job, model)
     settings = job.moe.settings
     is_kept = isinstance(settings, KeepSettings)
+    if not is_kept:
+        _refuse_family(model)
+    grown = with_experts(job, model)
     if is_kept and settings.train_router and not grown.experts:
         title = f"'moe.train_router' is on, but {model.name} has no experts to choose from."
         raise JobError(title, "Switch it off, or choose a way to grow experts.")
@@ -148,5 +148,13 @@ def _reaches_stacks(job: Job) -> bool:
     return is_at_router or (not settings.names and settings.targets in ("all-linear", "mlp"))
 
 
+def _refuse_family(model: ModelInfo) -> None:
+    title, advice = mixture_problem(_config(model))
+    if title:
+        raise ModelError(title, advice)
+
+
 def _config(model: ModelInfo) -> Mapping[str, Any]:
-    return read_json(model.folder / CONFIG)
+    """The model's `config.json`; of one that is not on this computer its family alone."""
+    path = model.folder / CONFIG
+    return read_json(path) if path.is_file() else {"model_type": model.model_type}

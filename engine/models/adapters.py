@@ -23,7 +23,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from engine.job.adapter_settings import BottleneckSettings
 from engine.job.errors import ModelError
 from engine.models.bottleneck import Bottleneck, add_bottlenecks, bottlenecks_off
-from engine.models.embeddings import settle, words_state
+from engine.models.embeddings import learn_words, settle, words_state
 from engine.models.load import quiet
 from engine.models.lora import (
     add_lora,
@@ -33,6 +33,8 @@ from engine.models.lora import (
     pissa_state,
     restore_pissa,
 )
+from engine.models.lora_experts import KIND as LORA_EXPERTS
+from engine.models.lora_experts import experts_off, reopened_experts
 from engine.models.merging import built_in
 from engine.models.own_adapter import (
     ADAPTER_CONFIG,
@@ -72,7 +74,7 @@ def name_base(model: torch.nn.Module, source: str) -> None:
     own = own_adapter(model)
     if isinstance(model, PeftModel):
         model.peft_config["default"].base_model_name_or_path = source
-    elif own is not None:
+    if own is not None:
         own.base_model_name_or_path = source
 
 
@@ -83,13 +85,13 @@ def save_adapter(model: torch.nn.Module, folder: Path, dtype: torch.dtype | None
     """
     folder.mkdir(parents=True, exist_ok=True)
     own = own_adapter(model)
+    if own is not None:
+        write_own(folder, own, dict(trained_parameters(model)))
+        return
     if isinstance(model, PeftModel):
         state, config = _adapter_files(model)
         _portable(config).save_pretrained(str(folder))
         save_file(state, folder / ADAPTER_WEIGHTS, metadata={"format": "pt"})
-        return
-    if own is not None:
-        write_own(folder, own, dict(trained_parameters(model)))
         return
     with quiet():
         weights = _stored(model.state_dict(), dtype)
@@ -148,7 +150,7 @@ def adapter_off(model: Any) -> Iterator[None]:  # Any: PeftModel or a transforme
         off: contextlib.AbstractContextManager[Any] = bottlenecks_off(model)
     else:
         off = model.disable_adapter() if start is None else at_pissa_start(model, start)
-    with off:
+    with off, experts_off(model):
         yield
 
 
@@ -294,6 +296,9 @@ def _load_own(model: Any, folder: Path) -> Any:
             if isinstance(part, Bottleneck)
             for key, weight in part.named_parameters()
         }
+    elif own.kind == LORA_EXPERTS:
+        model = _with_empty_experts(model, own, folder) if is_fresh else model
+        expected, is_fresh = dict(trained_parameters(model)), False  # its parameters are its own already
     elif own.kind == "freeze":
         expected = {name: weight for name, weight in model.named_parameters() if name in stored}
         mark(model, own)
@@ -303,10 +308,23 @@ def _load_own(model: Any, folder: Path) -> Any:
     _check_fit(dict(expected), stored, own.base_model_name_or_path, model, folder)
     for name, weight in stored.items():
         _put(model, name, weight, in_place=not is_fresh)
-    reads, writes = word_modules(model)
-    if model.config.tie_word_embeddings and reads.weight is not writes.weight:
-        writes.weight = reads.weight
+    if own.kind != LORA_EXPERTS:
+        reads, writes = word_modules(model)
+        if model.config.tie_word_embeddings and reads.weight is not writes.weight:
+            writes.weight = reads.weight
     return model
+
+
+def _with_empty_experts(model: Any, own: OwnAdapter, folder: Path) -> PeftModel:
+    try:
+        tuned: PeftModel = reopened_experts(model, own)
+        everything, tokens = bool(own.settings.get("embeddings")), own.settings.get("tokens", [])
+        learn_words(tuned, everything, tokens)
+    except (KeyError, TypeError, ValueError) as error:
+        title = f"The adapter in {folder} cannot be read: {error}."
+        raise ModelError(title, "Update Tunewright.") from None
+    mark(tuned, own)
+    return tuned
 
 
 def _bottleneck_settings(own: OwnAdapter, folder: Path) -> BottleneckSettings:

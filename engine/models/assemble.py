@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from engine.job.errors import DataError, ModelError
 from engine.job.moe_settings import AssembleSettings
@@ -64,12 +65,13 @@ def routers_from(base: LoadedModel, topics: Sequence[Sequence[str]]) -> list[Ten
     """A router (E, D) for each layer, from the prompts of each expert's topic.
 
     A row is the direction of the topic's mean router input, measured with `base` over the tokens of its prompts, less
-    what all topics have in common.
+    what all topics have in common: that would only prefer one expert for every text.
     """
     means = torch.stack([_mean_inputs(base, prompts) for prompts in topics])  # (E, layers, D)
-    apart = means - means.mean(dim=0, keepdim=True)
-    width = torch.linalg.vector_norm(means, dim=-1).mean()  # inputs of a norm have about the same length
-    rows = torch.nn.functional.normalize(apart, dim=-1) * (_SHARPNESS / width.clamp_min(1e-6))
+    common = functional.normalize(means.mean(dim=0), dim=-1)
+    own = means - (means * common).sum(dim=-1, keepdim=True) * common
+    length = torch.linalg.vector_norm(means, dim=-1).mean(dim=0)[:, None]  # of a layer's inputs
+    rows = functional.normalize(own, dim=-1) * (_SHARPNESS / length.clamp_min(1e-6))
     return list(rows.transpose(0, 1))
 
 
@@ -79,9 +81,8 @@ def _mean_inputs(base: LoadedModel, prompts: Sequence[str]) -> Tensor:
     layers = decoder_layers(base.model)
     sums = torch.zeros(len(layers), base.model.config.hidden_size)
     count = 0
-    hooks = [
-        layer.mlp.register_forward_pre_hook(_adding_to(sums, at)) for at, layer in enumerate(list(layers))
-    ]
+    blocks: list[Any] = [layer.mlp for layer in layers]
+    hooks = [block.register_forward_pre_hook(_adding_to(sums, at)) for at, block in enumerate(blocks)]
     try:
         for prompt in prompts:  # one by one: no padding, so none to leave out
             ids = encode_prompt(base.tokenizer, prompt)

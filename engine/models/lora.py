@@ -22,6 +22,7 @@ from engine.models.targets import PARTS, is_linear, part_of, target_names
 _EXACT_WIDTH = (
     1024  # wider matrices are split by a randomised method: exact singular values take minutes there
 )
+SECOND = (".gate_b", ".up_b", ".down_b")  # the matrices B of LoRA experts
 Start = dict[str, tuple[Tensor, Tensor]]
 
 
@@ -50,7 +51,7 @@ def add_dora(model: PreTrainedModel, settings: DoraSettings) -> PeftModel:
 
 def rate_factor(name: str, settings: object) -> float:
     """How many times the run's learning rate this parameter has: LoRA+ learns B faster (Hayou et al. 2024)."""
-    if isinstance(settings, LoraSettings | DoraSettings) and "lora_B" in name:
+    if isinstance(settings, LoraSettings | DoraSettings) and ("lora_B" in name or name.endswith(SECOND)):
         return settings.b_rate
     return 1.0
 

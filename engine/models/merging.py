@@ -38,7 +38,7 @@ def shared_copy(model: Any) -> Any:  # Any: see Merged
 
 
 def can_be_built_in(model: Any) -> bool:  # Any: PeftModel or a transformers model
-    """Whether what was learned can be a part of the weights: prompts and bottlenecks cannot."""
+    """Whether what was learned can be a part of the weights: prompts, bottlenecks and experts cannot."""
     own = own_adapter(model)
     if own is not None:
         return own.kind == "freeze"
@@ -56,6 +56,9 @@ def built_in(model: Any, dtype: torch.dtype) -> Merged:  # Any: PeftModel or a t
         count = int(own.settings["trained_layers"])
         cast_parameters(model, dtype)
         return Merged(model, count, count, 0.0)
+    if own is not None and own.kind == "lora-experts":
+        title = "Experts cannot be built into the model they stand on: each token goes through others."
+        raise ModelError(title, "Export the run as one complete model, and begin from that.")
     base: Any = model.get_base_model() if isinstance(model, PeftModel) else model
     layers = [(name, part) for name, part in base.named_modules() if _is_layer(part)]
     if not layers:

@@ -11,6 +11,7 @@ import torch
 
 from engine.job.errors import JobError
 from engine.library.mixtures import stack_problem
+from engine.models.routing import routers_of
 
 STACKS = ("gate_up_proj", "down_proj")
 ROUTER = "mlp.gate.weight"
@@ -22,18 +23,6 @@ def expert_modules(model: torch.nn.Module) -> list[tuple[str, Any]]:
         (name, part)
         for name, part in model.named_modules()
         if name.rpartition(".")[2] in ("experts", "base_layer") and _has_stacks(part)
-    ]
-
-
-def router_modules(model: torch.nn.Module) -> list[tuple[str, Any]]:
-    """The modules that choose experts, by name, first layer first; empty for a dense model.
-
-    Each gives logits (N, E), weights (N, K) and choices (N, K) for hidden states (N, D).
-    """
-    return [
-        (name, part)
-        for name, part in model.named_modules()
-        if hasattr(part, "top_k") and hasattr(part, "num_experts") and hasattr(part, "weight")
     ]
 
 
@@ -72,16 +61,16 @@ def learn_parts(model: Any, learns: str) -> None:  # Any: a transformers model, 
     """Let only a part of a whole model learn: "router", "experts" (with the router), "no-router" or "all"."""
     if learns == "all":
         return
-    experts = {id(weight) for weight in _weights(expert_modules(model))}
-    routers = {id(weight) for weight in _weights(router_modules(model))}
+    experts = _weights(part for _, part in expert_modules(model))
+    routers = _weights(routers_of(model))
     for weight in model.parameters():
         is_part = id(weight) in routers or (learns == "experts" and id(weight) in experts)
         weight.requires_grad_(id(weight) not in routers if learns == "no-router" else is_part)
 
 
-def _weights(modules: Iterable[tuple[str, Any]]) -> Iterable[torch.nn.Parameter]:
-    for _, part in modules:
-        yield from part.parameters(recurse=False)
+def _weights(modules: Iterable[Any]) -> set[int]:
+    """The identities of the modules' own parameters."""
+    return {id(weight) for part in modules for weight in part.parameters(recurse=False)}
 
 
 def _has_stacks(part: Any) -> bool:

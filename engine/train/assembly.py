@@ -15,6 +15,7 @@ from engine.job.channel import Desk
 from engine.job.errors import ModelError
 from engine.job.job import Job
 from engine.job.method_fields import START
+from engine.job.moe import MOE
 from engine.job.words import learns_all_words, words_rate
 from engine.library.devices import Machine
 from engine.library.lineage import Lineage
@@ -25,12 +26,14 @@ from engine.models.fingerprint import weights_digest
 from engine.models.generate import answer_ends
 from engine.models.load import LoadedModel
 from engine.models.lora import rate_factor
+from engine.models.lora_experts import KIND as LORA_EXPERTS
 from engine.models.mixtures import learn_parts, let_router_learn
 from engine.models.placement import DTYPES
 from engine.models.prompts import is_written
 from engine.models.vocabulary import token_ids
 from engine.train.anchoring import open_reference, watches_start
 from engine.train.arranging import arranged
+from engine.train.balancing import balanced
 from engine.train.batches import Example, Order
 from engine.train.between import Between, Rhythm
 from engine.train.examples import picked
@@ -81,7 +84,7 @@ def assemble(
     rows_at_a_time = RowsAtATime(first_rows_at_a_time(job, loaded.info, rows.train, machine), desk)
     reference = open_reference(job, policy, loaded, 2 * rows.count, digest, lineage.start is None, arrange)
     state = State(order.updates, job.train.learning_rate)
-    objective = objective_of(job, policy, reference, state.memory)
+    objective = balanced(job, objective_of(job, policy, reference, state.memory), model, state, desk)
     optimizer = Optimizer(trained_parameters(model), job.train, rates_of(job, model))
     training = Training(job.train, policy, objective, optimizer, rows.train, order, rows_at_a_time, state)
     facts = facts_of(rows, loaded)
@@ -112,10 +115,7 @@ def trainable_model(
     job: Job, loaded: LoadedModel, lineage: Lineage
 ) -> Any:  # Any: PeftModel or a transformers model
     """The model with the job's adapter, a new one or the earlier run's, or with its own weights free."""
-    if router_learns(job, loaded.info):
-        let_router_learn(loaded.model)
-    model = resolve(ADAPTERS[job.adapter.kind].code)(loaded.model, job.adapter.settings)
-    learn_parts(model, learning_part(job, loaded.info))
+    model = _adapted(job, loaded)
     learn_words(model, learns_all_words(job), token_ids(loaded.tokenizer, lineage.learning))
     name_base(model, job.model.source if lineage.beneath else lineage.source)
     if lineage.start is not None:
@@ -125,6 +125,17 @@ def trainable_model(
         load_adapter(model, lineage.start)
     if job.train.checkpointing:
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    return model
+
+
+def _adapted(job: Job, loaded: LoadedModel) -> Any:  # Any: see trainable_model
+    """The model with the job's adapter; a mixture of LoRA experts brings its own."""
+    if job.moe.kind == LORA_EXPERTS:
+        return resolve(MOE[job.moe.kind].code)(loaded.model, job)
+    if router_learns(job, loaded.info):
+        let_router_learn(loaded.model)
+    model = resolve(ADAPTERS[job.adapter.kind].code)(loaded.model, job.adapter.settings)
+    learn_parts(model, learning_part(job, loaded.info))
     return model
 
 
