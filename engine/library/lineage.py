@@ -105,6 +105,9 @@ def _lineage(source: str, revision: str | None, asking: Job | None, most: int) -
     own = _of(job, most - 1)
     if not (result / ADAPTER_CONFIG).is_file():
         return Lineage(result, str(result), run=run, earlier=own.earlier)
+    if job.moe.kind == "upcycle":
+        title = f"The run '{run.name}' learned beside experts that it grew, which its base does not have."
+        raise ModelError(title, "Export it as one complete model, and begin from that.")
     if asking is not None and _goes_on(asking, job, own):
         return replace(own, start=result, run=run)
     beneath, tokens = (*own.beneath, result), (*own.tokens, ())

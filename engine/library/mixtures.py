@@ -92,7 +92,7 @@ def refuse_mixture(job: Job, model: ModelInfo) -> None:
     """
     settings = job.moe.settings
     is_kept = isinstance(settings, KeepSettings)
-    if not is_kept:
+    if isinstance(settings, UpcycleSettings | AssembleSettings):
         _refuse_family(model)
     grown = with_experts(job, model)
     if is_kept and settings.train_router and not grown.experts:

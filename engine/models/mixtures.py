@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from engine.job.errors import JobError
 from engine.library.mixtures import stack_problem
-from engine.models.routing import routers_of
 
 STACKS = ("gate_up_proj", "down_proj")
 ROUTER = "mlp.gate.weight"
@@ -23,6 +23,18 @@ def expert_modules(model: torch.nn.Module) -> list[tuple[str, Any]]:
         (name, part)
         for name, part in model.named_modules()
         if name.rpartition(".")[2] in ("experts", "base_layer") and _has_stacks(part)
+    ]
+
+
+def router_modules(model: torch.nn.Module) -> list[tuple[str, Any]]:
+    """The modules that choose experts, by name, first layer first; empty for a dense model.
+
+    Each gives logits (N, E), weights (N, K) and choices (N, K) for hidden states (N, D).
+    """
+    return [
+        (name, part)
+        for name, part in model.named_modules()
+        if hasattr(part, "top_k") and hasattr(part, "num_experts") and hasattr(part, "weight")
     ]
 
 
@@ -62,10 +74,29 @@ def learn_parts(model: Any, learns: str) -> None:  # Any: a transformers model, 
     if learns == "all":
         return
     experts = _weights(part for _, part in expert_modules(model))
-    routers = _weights(routers_of(model))
+    routers = _weights(part for _, part in router_modules(model))
     for weight in model.parameters():
         is_part = id(weight) in routers or (learns == "experts" and id(weight) in experts)
         weight.requires_grad_(id(weight) not in routers if learns == "no-router" else is_part)
+
+
+def set_stock_noise(router: Any, amount: float) -> None:  # Any: a router of transformers'
+    """The spread of what a router of transformers' adds to its scores while training."""
+    if amount > 0 and not hasattr(router, "noise"):
+        router.register_forward_hook(_choose_again)
+    router.noise = amount
+
+
+def _choose_again(router: Any, inputs: object, said: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """What a router says from scores with noise; a plain function, so that a copied model calls its own."""
+    scores, weights, _ = said
+    if not router.training or router.noise <= 0:
+        return said
+    scores = scores + router.noise * torch.randn_like(scores)
+    highest, chosen = torch.topk(torch.softmax(scores.float(), dim=-1), router.top_k, dim=-1)
+    if getattr(router, "norm_topk_prob", True):  # Mixtral's has no such switch: it always does
+        highest = highest / highest.sum(dim=-1, keepdim=True)
+    return scores, highest.to(weights.dtype), chosen
 
 
 def _weights(modules: Iterable[Any]) -> set[int]:

@@ -51,11 +51,10 @@ def routers_of(model: torch.nn.Module) -> list[Any]:  # Any: ours, and those of 
 
 
 def set_router_noise(model: torch.nn.Module, amount: float) -> None:
-    """The spread of what is added to the routers' scores while training."""
-    for router in routers_of(model):
-        if not isinstance(router, Router) and amount > 0 and not hasattr(router, "noise"):
-            router.register_forward_hook(_choose_again)
-        router.noise = amount
+    """The spread of what our own routers add to their scores while training."""
+    for part in model.modules():
+        if isinstance(part, Router):
+            part.noise = amount
 
 
 @contextlib.contextmanager
@@ -79,18 +78,6 @@ def listening(model: Any) -> Iterator[list[Heard]]:  # Any: PeftModel or a trans
     finally:
         for hook in hooks:
             hook.remove()
-
-
-def _choose_again(router: Any, inputs: object, said: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    """What a router of transformers' says, from scores with noise; a plain function, so that a copied model's own."""
-    scores, weights, _ = said
-    if not router.training or router.noise <= 0:
-        return said
-    scores = scores + router.noise * torch.randn_like(scores)
-    highest, chosen = torch.topk(torch.softmax(scores.float(), dim=-1), router.top_k, dim=-1)
-    if getattr(router, "norm_topk_prob", True):  # Mixtral's has no such switch: it always does
-        highest = highest / highest.sum(dim=-1, keepdim=True)
-    return scores, highest.to(weights.dtype), chosen
 
 
 def _is_router(part: object) -> bool:

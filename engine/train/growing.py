@@ -7,6 +7,7 @@ from engine.job.errors import ModelError
 from engine.job.events import Phase, Remark
 from engine.job.job import Job
 from engine.job.moe_settings import AssembleSettings
+from engine.library.arithmetic import count_words
 from engine.models.growing import grown, grows
 from engine.models.load import LoadedModel
 from engine.models.upcycle import start_difference
@@ -23,9 +24,8 @@ def with_grown_experts(job: Job, loaded: LoadedModel, desk: Desk) -> LoadedModel
         return loaded
     desk.tell(Phase("experts", "Growing experts"))
     larger = grown(job, loaded)
-    size = (
-        f"{larger.info.parameters / 1e6:,.1f} million weights, {larger.info.active / 1e6:,.1f} for each token"
-    )
+    weights, active = count_words(larger.info.parameters), count_words(larger.info.active)
+    size = f"{weights} weights, {active} for each token"
     if isinstance(job.moe.settings, AssembleSettings):
         desk.tell(Remark("good", f"Assembled {larger.info.experts} models into one: {size}."))
         return larger

@@ -15,6 +15,7 @@ from engine.library.models import check_model
 from engine.library.tokenizer_files import control_texts
 from engine.models.adapters import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from engine.models.fingerprint import fingerprint
+from engine.models.growing import grows
 from engine.models.own_adapter import is_own
 from engine.use.again import opened_again
 from engine.use.hearing import Ears
@@ -63,7 +64,7 @@ def export(task: ExportTask, desk: Desk) -> None:
     if title:
         raise ModelError(title, advice)
     base = check_model(place.base)
-    target = check_target(task.out, bytes_needed(task.format, kind, base, place.learned))
+    target = check_target(task.out, bytes_needed(task.format, kind, base, place.learned, place.job))
     prompts = trial_prompts(place.job, control_texts(place.base))
     with filled(target) as part:
         work = Work(task, desk, Ears(desk), place, base, part, kind, prompts, {})
@@ -110,6 +111,9 @@ def export_adapter(work: Work) -> Written:
     learned = work.place.learned
     if learned is None or not is_adapter(learned):
         raise ModelError("This run trained the whole model, so there is no adapter.", "Export it as merged.")
+    if work.place.job is not None and grows(work.place.job):
+        title = "The adapter stands beside experts that its base does not have, so it alone is not the model."
+        raise ModelError(title, "Export it as merged.")
     if work.place.beneath:
         title = (
             "This run began from what another run had learned, so its adapter alone is not the whole model."
