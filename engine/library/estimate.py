@@ -211,7 +211,8 @@ def _disk(case: _Case) -> int:
     kept = saving.keep + (1 if saving.best and case.job.rows.validation > 0 else 0)
     weights = DTYPE_BYTES["float32"]
     twice = words_written_twice(case.job, case.model) * weights * (kept + 1)
-    return case.trained * (kept * (weights + _ADAMW_ON_DISK) + weights) + twice
+    written = case.model.parameters if case.card.saves == "model" else case.trained
+    return written * weights * (kept + 1) + case.trained * kept * _ADAMW_ON_DISK + twice
 
 
 def _arithmetic(case: _Case, parts: tuple[int, int, int, int], micro_batch: int) -> str:
