@@ -122,10 +122,11 @@ def check_alike(base: torch.nn.Module, other: torch.nn.Module, source: str) -> N
         raise ModelError(
             f"{source} ('moe.sources') {whose} the tensor '{strangers[0]}', unlike the base.", advice
         )
+    misshapen = [name for name, weight in ours.items() if weight.shape != theirs[name].shape]
+    if misshapen:
+        title = f"The tensor '{misshapen[0]}' of {source} ('moe.sources') has another shape than the base's."
+        raise ModelError(title, advice)
     for name, weight in ours.items():
-        if weight.shape != theirs[name].shape:
-            title = f"The tensor '{name}' of {source} ('moe.sources') has another shape than the base's."
-            raise ModelError(title, advice)
         if _FEED_FORWARD not in name and not torch.equal(weight, theirs[name]):
             title = f"The tensor '{name}' of {source} ('moe.sources') is not the base's, so it would be lost."
             raise ModelError(title, advice)
