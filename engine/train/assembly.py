@@ -129,9 +129,10 @@ def trainable_model(
 
 
 def _adapted(job: Job, loaded: LoadedModel) -> Any:  # Any: see trainable_model
-    """The model with the job's adapter; a mixture of LoRA experts brings its own."""
-    if job.moe.kind == LORA_EXPERTS:
-        return resolve(MOE[job.moe.kind].code)(loaded.model, job)
+    """The model with the job's adapter, which may be a mixture of experts that brings its own."""
+    experts = MOE[job.moe.kind]
+    if experts.is_adapter:
+        return resolve(experts.code)(loaded.model, job)
     if router_learns(job, loaded.info):
         let_router_learn(loaded.model)
     model = resolve(ADAPTERS[job.adapter.kind].code)(loaded.model, job.adapter.settings)
