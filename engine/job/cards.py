@@ -117,7 +117,8 @@ class AdapterCard:
 class MoeCard:
     """Whether the model is split into experts. `code` does it in the worker; empty where nothing is done.
 
-    `charts` show how the tokens are shared among the experts.
+    `charts` show how the tokens are shared among the experts. `is_adapter`: they stand beside the model, so that
+    `code` puts on the adapter as well.
     """
 
     kind: str
@@ -131,6 +132,7 @@ class MoeCard:
     paper: Paper | None = None
     charts: tuple[Chart, ...] = ()
     expert: bool = False
+    is_adapter: bool = False
 
 
 @dataclass(frozen=True)

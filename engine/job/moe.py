@@ -45,6 +45,7 @@ MOE: dict[str, MoeCard] = {
             costs="Somewhat slower than one LoRA; the exported model is several times as large.",
             paper=Paper("Li et al. 2024", "https://arxiv.org/abs/2404.15159"),
             charts=_ROUTING,
+            is_adapter=True,
         ),
         MoeCard(
             "upcycle",

@@ -10,6 +10,7 @@ from engine.job.job import Job, with_kind
 from engine.library.architectures import SUPPORTED
 from engine.library.arithmetic import count_words, memory_words, plural, sum_words
 from engine.library.devices import Device, Machine, auto_dtype, choose_device, physical_cores
+from engine.library.lora_mixture import is_lora_mixture, lora_mixture_count, refuse_lora_mixture
 from engine.library.memory_need import (
     DTYPE_BYTES,
     ENGINE_BYTES,
@@ -106,6 +107,8 @@ class _Case:
 
     @property
     def trained(self) -> int:
+        if is_lora_mixture(self.job):
+            return lora_mixture_count(self.job, self.model) + words_count(self.job, self.model)
         adapter = trained_count(self.model, self.job.adapter.settings)
         return mixture_count(self.job, self.model, adapter) + words_count(self.job, self.model)
 
@@ -118,6 +121,7 @@ def estimate(job: Job, model: ModelInfo, rows: RowStats | None, machine: Machine
     if model.model_type not in SUPPORTED:
         raise ModelError(model.problem or f"{model.name} cannot be trained.", model.advice)
     refuse_mixture(job, model)
+    refuse_lora_mixture(job, model)
     case = _case(job, with_experts(job, model), rows, machine)
     micro_batch = _micro_batch(case)
     parts = _parts(case, micro_batch)

@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from engine.job.errors import JobError
 from engine.library.mixtures import stack_problem
@@ -78,25 +77,6 @@ def learn_parts(model: Any, learns: str) -> None:  # Any: a transformers model, 
     for weight in model.parameters():
         is_part = id(weight) in routers or (learns == "experts" and id(weight) in experts)
         weight.requires_grad_(id(weight) not in routers if learns == "no-router" else is_part)
-
-
-def set_stock_noise(router: Any, amount: float) -> None:  # Any: a router of transformers'
-    """The spread of what a router of transformers' adds to its scores while training."""
-    if amount > 0 and not hasattr(router, "noise"):
-        router.register_forward_hook(_choose_again)
-    router.noise = amount
-
-
-def _choose_again(router: Any, inputs: object, said: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    """What a router says from scores with noise; a plain function, so that a copied model calls its own."""
-    scores, weights, _ = said
-    if not router.training or router.noise <= 0:
-        return said
-    scores = scores + router.noise * torch.randn_like(scores)
-    highest, chosen = torch.topk(torch.softmax(scores.float(), dim=-1), router.top_k, dim=-1)
-    if getattr(router, "norm_topk_prob", True):  # Mixtral's has no such switch: it always does
-        highest = highest / highest.sum(dim=-1, keepdim=True)
-    return scores, highest.to(weights.dtype), chosen
 
 
 def _weights(modules: Iterable[Any]) -> set[int]:

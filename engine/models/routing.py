@@ -10,6 +10,8 @@ from peft import PeftModel
 from torch import Tensor
 from torch.nn import functional
 
+from engine.models.mixtures import router_modules
+
 _START = 0.02  # the spread of a new router's weights; zero would give ties, and ties the same experts to every token
 
 
@@ -22,7 +24,7 @@ class Router(torch.nn.Module):
     def __init__(self, hidden: int, experts: int, top_k: int) -> None:
         super().__init__()
         self.weight = torch.nn.Parameter(torch.randn(experts, hidden) * _START)
-        self.top_k, self.noise = top_k, 0.0
+        self.top_k, self.num_experts, self.noise = top_k, experts, 0.0
 
     def forward(self, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Scores (N, E), weights (N, K) and experts (N, K) for hidden states (N, D)."""
@@ -45,23 +47,19 @@ class Heard:
         return self.scores if self.is_real is None else [layer[self.is_real] for layer in self.scores]
 
 
-def routers_of(model: torch.nn.Module) -> list[Any]:  # Any: ours, and those of transformers' own families
-    """The routers of a model, first layer to last; none where it has no experts."""
-    return [part for part in model.modules() if _is_router(part)]
-
-
 def set_router_noise(model: torch.nn.Module, amount: float) -> None:
-    """The spread of what our own routers add to their scores while training."""
-    for part in model.modules():
-        if isinstance(part, Router):
-            part.noise = amount
+    """The spread of what is added to the routers' scores while training."""
+    for _, router in router_modules(model):
+        if not isinstance(router, Router) and amount > 0 and not hasattr(router, "noise"):
+            router.register_forward_hook(_choose_again)
+        router.noise = amount
 
 
 @contextlib.contextmanager
 def listening(model: Any) -> Iterator[list[Heard]]:  # Any: PeftModel or a transformers model
     """Within it, what the routers said in each pass that keeps a gradient; passes without (a reference's) are left out."""
     heard: list[Heard] = []
-    base = model.get_base_model() if isinstance(model, PeftModel) else model
+    base: Any = model.get_base_model() if isinstance(model, PeftModel) else model
 
     def begin(module: object, inputs: object, named: dict[str, Any]) -> None:
         if torch.is_grad_enabled():
@@ -72,7 +70,7 @@ def listening(model: Any) -> Iterator[list[Heard]]:  # Any: PeftModel or a trans
             heard[-1].scores.append(said[0])
 
     hooks = [base.get_decoder().register_forward_pre_hook(begin, with_kwargs=True)]
-    hooks += [router.register_forward_hook(note) for router in routers_of(model)]
+    hooks += [router.register_forward_hook(note) for _, router in router_modules(model)]
     try:
         yield heard
     finally:
@@ -80,10 +78,21 @@ def listening(model: Any) -> Iterator[list[Heard]]:  # Any: PeftModel or a trans
             hook.remove()
 
 
-def _is_router(part: object) -> bool:
-    return isinstance(part, Router) or type(part).__name__.endswith("TopKRouter")
+def _choose_again(router: Any, inputs: object, said: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """What a router of transformers' says, from scores with noise; a plain function, so that a copied model's own."""
+    scores, weights, _ = said
+    if not router.training or router.noise <= 0:
+        return said
+    scores = scores + router.noise * torch.randn_like(scores)
+    highest, chosen = torch.topk(torch.softmax(scores.float(), dim=-1), router.top_k, dim=-1)
+    if getattr(router, "norm_topk_prob", True):  # Mixtral's has no such switch: it always does
+        highest = highest / highest.sum(dim=-1, keepdim=True)
+    return scores, highest.to(weights.dtype), chosen
 
 
 def _real_tokens(mask: Tensor | None) -> Tensor | None:
     """(R * T,) of a mask (R, T) for padded rows; rows one after another have lengths in its place, and no padding."""
-    return mask.flatten().bool() if mask is not None and mask.dim() == 2 else None
+    if mask is None or mask.dim() != 2:
+        return None
+    is_real: Tensor = mask.flatten().bool()
+    return is_real

@@ -26,7 +26,6 @@ from engine.models.fingerprint import weights_digest
 from engine.models.generate import answer_ends
 from engine.models.load import LoadedModel
 from engine.models.lora import rate_factor
-from engine.models.lora_experts import KIND as LORA_EXPERTS
 from engine.models.mixtures import learn_parts, let_router_learn
 from engine.models.placement import DTYPES
 from engine.models.prompts import is_written
@@ -129,9 +128,10 @@ def trainable_model(
 
 
 def _adapted(job: Job, loaded: LoadedModel) -> Any:  # Any: see trainable_model
-    """The model with the job's adapter; a mixture of LoRA experts brings its own."""
-    if job.moe.kind == LORA_EXPERTS:
-        return resolve(MOE[job.moe.kind].code)(loaded.model, job)
+    """The model with the job's adapter, which may be a mixture of experts that brings its own."""
+    experts = MOE[job.moe.kind]
+    if experts.is_adapter:
+        return resolve(experts.code)(loaded.model, job)
     if router_learns(job, loaded.info):
         let_router_learn(loaded.model)
     model = resolve(ADAPTERS[job.adapter.kind].code)(loaded.model, job.adapter.settings)

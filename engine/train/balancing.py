@@ -12,7 +12,8 @@ from engine.job.job import Job
 from engine.job.moe_settings import KeepSettings
 from engine.methods.balance import Choices, balance_loss, choices_of, z_loss
 from engine.methods.loss import Loss, Totals
-from engine.models.routing import Heard, listening, routers_of, set_router_noise
+from engine.models.mixtures import router_modules
+from engine.models.routing import Heard, listening, set_router_noise
 from engine.train.batches import Batch, Example
 from engine.train.objective import BatchLoss, Objective
 from engine.train.routing_watch import RoutingWatch
@@ -33,13 +34,13 @@ def balanced(
     job: Job, objective: Objective, model: Any, state: State, desk: Desk
 ) -> Objective:  # Any: PeftModel or a transformers model
     """`objective` with the balance loss of the model's routers; itself for a model whose routers do not learn."""
-    routers = routers_of(model)
+    routers = router_modules(model)
     settings = job.moe.settings
     if not routers or (isinstance(settings, KeepSettings) and not settings.train_router):
         return objective
     noisy = settings.noise_share * state.steps
     weights = _Weights(settings.balance, settings.z_loss, settings.router_noise, noisy)
-    watch = RoutingWatch(desk, state.steps, float(routers[0].top_k))
+    watch = RoutingWatch(desk, state.steps, float(routers[0][1].top_k))
     return BalancedObjective(objective, model, weights, state, watch)
 
 
@@ -56,6 +57,7 @@ class BalancedObjective:
     ) -> None:
         self._objective, self._model, self._weights = objective, model, weights
         self._state, self._watch = state, watch
+        self._top_k = int(router_modules(model)[0][1].top_k)
 
     def over(self, examples: Sequence[Example], size: int) -> BatchLoss:
         """The loss of each batch, with the routers' own where it is learned from."""
@@ -80,7 +82,7 @@ class BalancedObjective:
 
     def _with_routers(self, loss: Loss, heard: Sequence[Heard]) -> Loss:
         layers = [torch.cat(parts) for parts in zip(*(each.of_tokens() for each in heard), strict=True)]
-        top_k = routers_of(self._model)[0].top_k
+        top_k = self._top_k
         balance = torch.stack([balance_loss(scores, top_k) for scores in layers]).mean()
         beside = self._weights.balance * balance
         if self._weights.z:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from engine.job.channel import Desk
+from engine.job.events import Remark
 from engine.job.expert_events import Routing
 from engine.methods.balance import Choices
 
@@ -25,6 +26,7 @@ class RoutingWatch:
         self._recent: deque[Tensor] = deque(maxlen=_WINDOW)
         self._untold: list[_Update] = []
         self._now = _Update()
+        self._is_warned = False
 
     def begin(self) -> None:
         """An update begins, or begins again."""
@@ -42,8 +44,10 @@ class RoutingWatch:
         self._untold.append(self._now)
         self._now = _Update()
         if step % self._every == 0 or step in (1, self._updates):
-            self._desk.tell(self._event(step))
+            event = self._event(step)
+            self._desk.tell(event)
             self._untold = []
+            self._warn(event)
 
     def _event(self, step: int) -> Routing:
         parts = [part for update in self._untold for part in update.parts]
@@ -63,6 +67,15 @@ class RoutingWatch:
             uniform=self._uniform,
             dead=self._dead(),
         )
+
+    def _warn(self, event: Routing) -> None:
+        """Once, when experts stay without text."""
+        if not event.dead or self._is_warned:
+            return
+        self._is_warned = True
+        some = "One expert gets" if len(event.dead) == 1 else f"{len(event.dead)} experts get"
+        advice = "Raise 'moe.balance', give the router some noise at the start, or use fewer experts."
+        self._desk.tell(Remark("warn", f"{some} hardly any text.", advice, event.step))
 
     def _dead(self) -> tuple[tuple[int, ...], ...]:
         if len(self._recent) < _WINDOW:

@@ -12,6 +12,7 @@ from engine.job.job import Job, require_data
 from engine.job.record import update_record
 from engine.library.devices import machine
 from engine.library.lineage import Lineage, lineage_of
+from engine.library.lora_mixture import refuse_lora_mixture
 from engine.library.mixtures import refuse_mixture
 from engine.library.models import check_model
 from engine.library.room import fitted
@@ -45,6 +46,7 @@ def train(job: Job, desk: Desk, resume_from: Path | None = None) -> None:
     idle = machine()
     lineage = lineage_of(job)
     refuse_mixture(job, check_model(lineage.folder))
+    refuse_lora_mixture(job, check_model(lineage.folder))
     loaded = load_beginning(lineage, job.model.dtype, job.device.kind, job.model.quantization)
     loaded = with_grown_experts(job, loaded, desk)
     desk.tell(Phase("rows", "Reading the rows"))

@@ -9,8 +9,6 @@ from typing import Any
 
 from transformers import GenerationConfig
 
-from engine.job.job import Job
-from engine.library.mixtures import with_experts
 from engine.library.models import ModelInfo
 from engine.models.load import quiet
 from engine.use.open import Opened, own_dtype
@@ -29,12 +27,11 @@ _BESIDE_WEIGHTS = 20_000_000  # tokenizer and card, generously
 _LOOK_SECONDS = 0.5
 
 
-def bytes_needed(form: str, kind: str, base: ModelInfo, learned: Path, job: Job | None = None) -> int:
-    """About how large an export becomes; `job` may have had its base grow experts."""
+def bytes_needed(form: str, kind: str, base: ModelInfo, learned: Path) -> int:
+    """About how large an export becomes; `base` is the model that it is written as."""
     if form == "adapter":
         return folder_size(learned)[0] + _BESIDE_WEIGHTS
     numbers = own_dtype(base.folder) if kind == "auto" else kind
-    base = base if job is None else with_experts(job, base)
     return int(base.parameters * _BYTES[numbers]) + _BESIDE_WEIGHTS
 
 

@@ -14,8 +14,8 @@ from engine.models.mixtures import (
     learn_parts,
     let_router_learn,
     router_modules,
-    set_stock_noise,
 )
+from engine.models.routing import set_router_noise
 from tests.models.all_families import model_of
 from tests.models.every_adapter import IDS, logits, moved
 from tests.models.tiny_models import tiny_model
@@ -124,14 +124,12 @@ def test_of_a_whole_model_only_the_part_that_is_asked_for_learns(part, family):
 def test_noise_in_a_stock_router_changes_training_alone(family):
     model = model_of(family)
     plain = logits(model)
-    for _, router in router_modules(model):
-        set_stock_noise(router, 5.0)
+    set_router_noise(model, 5.0)
     assert torch.equal(logits(model), plain)
     model.train()
     with torch.no_grad():
         assert not torch.equal(model(input_ids=IDS).logits, plain)
-    for _, router in router_modules(model):
-        set_stock_noise(router, 0.0)
+    set_router_noise(model, 0.0)
     with torch.no_grad():
         assert torch.equal(model(input_ids=IDS).logits, plain)
 
