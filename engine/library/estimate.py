@@ -21,7 +21,7 @@ from engine.library.memory_need import (
     trained_bytes,
     weight_bytes,
 )
-from engine.library.mixtures import mixture_count, refuse_mixture, with_experts
+from engine.library.mixtures import copied_numbers, mixture_count, refuse_mixture, with_experts
 from engine.library.model_folder import ModelInfo
 from engine.library.room import longest_row
 from engine.library.speed import known_speed, pays_to_pack, token_operations
@@ -156,7 +156,8 @@ def _parts(case: _Case, micro_batch: int) -> tuple[int, int, int, int]:
     share = case.rows.trained_share if case.rows else 1.0
     portion = Portion(tokens, case.longest, math.ceil(tokens * share))
     recompute = case.job.train.checkpointing and case.card.can_recompute
-    activations = activation_bytes(case.model, portion, case.width, case.is_adapter, recompute)
+    copied = copied_numbers(case.job, case.model)
+    activations = activation_bytes(case.model, portion, case.width, case.is_adapter, recompute, copied)
     gaps = GAPS.get((case.device.kind, case.is_adapter), 1.0)
     engine = ENGINE_BYTES.get(case.device.kind, ENGINE_BYTES["cpu"])
     return (

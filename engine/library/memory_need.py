@@ -26,18 +26,29 @@ _SCORE = 8  # per head and pair of tokens: capped scores and probabilities
 
 @dataclass(frozen=True)
 class Kept:
-    """Bytes kept per token and layer, as multiples of hidden, feed-forward, query and key width."""
+    """Bytes kept per token and layer, as multiples of hidden, feed-forward, query and key width.
+
+    `chosen`: as a multiple of the hidden width for each expert that the token goes through, where there are some;
+    there `intermediate` counts for each of them, too.
+    """
 
     hidden: float
     intermediate: float
     query: float
     key: float
+    chosen: float = 0.0
 
 
 _KEPT = {
     ("lora", 4): Kept(15, 17, 14, 14),
     ("lora", 2): Kept(26, 11, 14, 10),  # peft copies each adapter's input to float32
     ("full", 4): Kept(24, 17, 17, 17),
+}
+# The same with experts, measured on 2026-11-26 with widths of 64 to 256, two to eight experts, two or four for a token.
+_KEPT_MIXTURE = {
+    ("lora", 4): Kept(1, 16, 14, 14, 8),
+    ("lora", 2): Kept(9, 8.5, 14, 10, 4),
+    ("full", 4): Kept(7, 16, 17, 17, 8),
 }
 
 
@@ -64,13 +75,14 @@ def trained_bytes(trained: int, is_beside: bool) -> int:
 
 
 def activation_bytes(
-    model: ModelInfo, portion: Portion, width: int, is_adapter: bool, recompute: bool
+    model: ModelInfo, portion: Portion, width: int, is_adapter: bool, recompute: bool, copied: int = 0
 ) -> int:
     """What is kept for the way back, plus one layer at work; `recompute` keeps each layer's input alone.
 
-    `width` is the bytes of a number of the model.
+    `width` is the bytes of a number of the model. `copied`: numbers of a layer's own weights that are made anew in
+    every pass, and kept.
     """
-    layer = portion.tokens * _layer_bytes(model, portion, width, is_adapter)
+    layer = portion.tokens * _layer_bytes(model, portion, width, is_adapter) + copied * width
     kept = portion.tokens * model.hidden * width if recompute else layer
     return int(model.layers * kept + layer)
 
@@ -109,8 +121,12 @@ def shape_in(model: ModelInfo) -> Shape:
 
 def _layer_bytes(model: ModelInfo, portion: Portion, width: int, is_adapter: bool) -> float:
     """Bytes that one token keeps in one layer."""
-    kept = _KEPT["lora" if is_adapter else "full", width if is_adapter else 4]
+    kinds = _KEPT_MIXTURE if model.experts else _KEPT
+    kept = kinds["lora" if is_adapter else "full", width if is_adapter else 4]
     query, key = model.heads * model.head_dim, model.kv_heads * model.head_dim
-    sizes = kept.hidden * model.hidden + kept.intermediate * model.intermediate
+    chosen, inner = model.top_k, model.intermediate
+    if model.experts:
+        inner = chosen * model.intermediate + model.shared
+    sizes = (kept.hidden + kept.chosen * chosen) * model.hidden + kept.intermediate * inner
     scores = model.heads * portion.longest * _SCORE if SUPPORTED[model.model_type].keeps_scores else 0
     return sizes + kept.query * query + kept.key * key + scores

@@ -142,10 +142,21 @@ def mixture_count(job: Job, model: ModelInfo, counted: int) -> int:
     return parts.get(learning_part(job, model), counted)
 
 
-def _reaches_stacks(job: Job) -> bool:
+def copied_numbers(job: Job, model: ModelInfo) -> int:
+    """Numbers of a layer's experts that are made anew in every pass: LoRA in them changes each matrix as a whole."""
+    if job.adapter.kind != "lora" or not _reaches_experts(job):
+        return 0
+    return model.experts * 3 * model.hidden * model.intermediate
+
+
+def _reaches_experts(job: Job) -> bool:
     settings = job.adapter.settings
-    is_at_router = isinstance(job.moe.settings, KeepSettings) and job.moe.settings.train_router
-    return is_at_router or (not settings.names and settings.targets in ("all-linear", "mlp"))
+    return not settings.names and settings.targets in ("all-linear", "mlp")
+
+
+def _reaches_stacks(job: Job) -> bool:
+    is_at_router = not isinstance(job.moe.settings, KeepSettings) or job.moe.settings.train_router
+    return is_at_router or _reaches_experts(job)
 
 
 def _refuse_family(model: ModelInfo) -> None:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from engine.job.job import Job
 from engine.library.folders import cache_folder
-from engine.library.memory_need import layer_linears
+from engine.library.memory_need import layer_experts, layer_linears
+from engine.library.mixtures import copied_numbers
 from engine.library.model_folder import ModelInfo
 from engine.library.word_count import words_count
 
@@ -32,15 +33,19 @@ def token_operations(job: Job, model: ModelInfo) -> float:
     """Floating-point operations that one token of a row costs.
 
     A multiplication with a weight is two operations. Forward once, and backward once to the inputs; once more
-    for the gradient of the weights themselves where they are trained (the head's for new words); forward again where activations are
-    recomputed; and forward once for a reference. KTO looks at a second answer of each row, without learning it.
+    for the gradient of the weights themselves where they are trained (the head's for new words, experts' for LoRA in
+    them); forward again where activations are recomputed; and forward once for a reference. KTO looks at a second
+    answer of each row, without learning it. Of experts those count that a token goes through, and the router.
     """
     matrices = sum(linear.inputs * linear.outputs for linear in layer_linears(model))
-    weights = model.layers * matrices + model.vocab * model.hidden
+    expert = sum(matrix.inputs * matrix.outputs for matrix in layer_experts(model))
+    experts = model.layers * (model.top_k * expert + model.experts * model.hidden)
+    weights = model.layers * matrices + experts + model.vocab * model.hidden
     passes = 2 + (job.adapter.kind == "full") + job.train.checkpointing + job.method_card.needs_reference
     passes += 2 * (job.method.kind == "kto")
-    of_head = model.vocab * model.hidden if words_count(job, model) else 0
-    return 2.0 * (weights * passes + of_head)
+    again = model.vocab * model.hidden if words_count(job, model) else 0
+    again += experts if copied_numbers(job, model) else 0
+    return 2.0 * (weights * passes + again)
 
 
 def pays_to_pack(asked: str, device: str) -> bool:
