@@ -74,7 +74,9 @@ def mixture_of(
     for at, (experts, router) in enumerate(zip(layers, routers, strict=True)):
         block = f"model.layers.{at}.mlp."
         state |= {block + name: weight for name, weight in _stacks(experts, own, chance, noise).items()}
-        state[f"{block}gate.weight"] = router.to(own.device, own.dtype)
+        state[f"{block}gate.weight"] = router.to(own.device, own.dtype).clone(
+            memory_format=torch.contiguous_format
+        )
         if config.model_type == "qwen2_moe":
             state |= {block + name: weight for name, weight in _silent(config, own, chance).items()}
     fresh.load_state_dict(state, strict=True, assign=True)
