@@ -229,7 +229,8 @@ def _arithmetic(case: _Case, parts: tuple[int, int, int, int], micro_batch: int)
         f"{plural(micro_batch, row)} at a time, up to {case.longest:,} tokens per {text}."
     )
     if case.card.saves != "model":
-        full = replace(case, job=with_kind(case.job, "adapter", "full"))
+        dense = with_kind(case.job, "moe", "none") if is_lora_mixture(case.job) else case.job
+        full = replace(case, job=with_kind(dense, "adapter", "full"))
         need = sum(_parts(full, _micro_batch(full)))
         verdict = "which would fit too" if need <= case.device.memory_free else "which is more than is free"
         lines.append(f"Training every weight would need {memory_words(need)}, {verdict}.")

@@ -92,9 +92,11 @@ def with_lora_experts(model: Any, settings: LoraSettings, experts: int, top_k: i
     rank = settings.mlp_rank or settings.rank
     scale = settings.alpha / (math.sqrt(rank) if settings.rslora else rank)
     device = next(model.parameters()).device
+    bend = getattr(model.config.get_text_config(), "hidden_act", None)
     for layer in decoder_layers(model):
         part: Any = getattr(layer, "mlp", None)
-        if not all(hasattr(part, name) for name in ("gate_proj", "up_proj", "down_proj")):
+        matrices = [getattr(part, name, None) for name in ("gate_proj", "up_proj", "down_proj")]
+        if bend != "silu" or any(matrix is None or matrix.bias is not None for matrix in matrices):
             title = (
                 f"{type(model).__name__} has no feed-forward part that a mixture of experts could stand on."
             )

@@ -10,8 +10,6 @@ from peft import PeftModel
 from torch import Tensor
 from torch.nn import functional
 
-from engine.models.mixtures import router_modules
-
 _START = 0.02  # the spread of a new router's weights; zero would give ties, and ties the same experts to every token
 
 
@@ -24,7 +22,7 @@ class Router(torch.nn.Module):
     def __init__(self, hidden: int, experts: int, top_k: int) -> None:
         super().__init__()
         self.weight = torch.nn.Parameter(torch.randn(experts, hidden) * _START)
-        self.top_k, self.num_experts, self.noise = top_k, experts, 0.0
+        self.top_k, self.noise = top_k, 0.0
 
     def forward(self, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Scores (N, E), weights (N, K) and experts (N, K) for hidden states (N, D)."""
@@ -47,9 +45,14 @@ class Heard:
         return self.scores if self.is_real is None else [layer[self.is_real] for layer in self.scores]
 
 
+def routers_of(model: torch.nn.Module) -> list[Any]:  # Any: ours, and those of transformers' own families
+    """The routers of a model, first layer to last; none where it has no experts."""
+    return [part for part in model.modules() if _is_router(part)]
+
+
 def set_router_noise(model: torch.nn.Module, amount: float) -> None:
     """The spread of what is added to the routers' scores while training."""
-    for _, router in router_modules(model):
+    for router in routers_of(model):
         if not isinstance(router, Router) and amount > 0 and not hasattr(router, "noise"):
             router.register_forward_hook(_choose_again)
         router.noise = amount
@@ -70,7 +73,7 @@ def listening(model: Any) -> Iterator[list[Heard]]:  # Any: PeftModel or a trans
             heard[-1].scores.append(said[0])
 
     hooks = [base.get_decoder().register_forward_pre_hook(begin, with_kwargs=True)]
-    hooks += [router.register_forward_hook(note) for _, router in router_modules(model)]
+    hooks += [router.register_forward_hook(note) for router in routers_of(model)]
     try:
         yield heard
     finally:
@@ -90,9 +93,13 @@ def _choose_again(router: Any, inputs: object, said: tuple[Tensor, ...]) -> tupl
     return scores, highest.to(weights.dtype), chosen
 
 
+def _is_router(part: object) -> bool:
+    return isinstance(part, Router) or type(part).__name__.endswith("TopKRouter")
+
+
 def _real_tokens(mask: Tensor | None) -> Tensor | None:
     """(R * T,) of a mask (R, T) for padded rows; rows one after another have lengths in its place, and no padding."""
     if mask is None or mask.dim() != 2:
         return None
-    is_real: Tensor = mask.flatten().bool()
+    is_real: Tensor = mask.flatten() != 0
     return is_real

@@ -107,6 +107,8 @@ def mixture_config(dense: Any, experts: int, top_k: int) -> Any:  # Any: transfo
         raise ModelError(title, advice)
     known = AutoConfig.for_model(GROWN[dense.model_type]).to_dict()
     kept = {name: value for name, value in values.items() if name in known and name not in _NEVER_CARRIED}
+    if getattr(dense, "head_dim", None) is not None:
+        kept["head_dim"] = dense.head_dim  # Qwen3-MoE reads it, though its config names no such field
     width = dense.intermediate_size
     sizes: dict[str, Any] = {"num_experts_per_tok": top_k, "output_router_logits": False}
     match GROWN[dense.model_type]:

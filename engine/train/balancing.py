@@ -12,8 +12,7 @@ from engine.job.job import Job
 from engine.job.moe_settings import KeepSettings
 from engine.methods.balance import Choices, balance_loss, choices_of, z_loss
 from engine.methods.loss import Loss, Totals
-from engine.models.mixtures import router_modules
-from engine.models.routing import Heard, listening, set_router_noise
+from engine.models.routing import Heard, listening, routers_of, set_router_noise
 from engine.train.batches import Batch, Example
 from engine.train.objective import BatchLoss, Objective
 from engine.train.routing_watch import RoutingWatch
@@ -34,13 +33,13 @@ def balanced(
     job: Job, objective: Objective, model: Any, state: State, desk: Desk
 ) -> Objective:  # Any: PeftModel or a transformers model
     """`objective` with the balance loss of the model's routers; itself for a model whose routers do not learn."""
-    routers = router_modules(model)
+    routers = routers_of(model)
     settings = job.moe.settings
     if not routers or (isinstance(settings, KeepSettings) and not settings.train_router):
         return objective
     noisy = settings.noise_share * state.steps
     weights = _Weights(settings.balance, settings.z_loss, settings.router_noise, noisy)
-    watch = RoutingWatch(desk, state.steps, float(routers[0][1].top_k))
+    watch = RoutingWatch(desk, state.steps, float(routers[0].top_k))
     return BalancedObjective(objective, model, weights, state, watch)
 
 
@@ -57,7 +56,7 @@ class BalancedObjective:
     ) -> None:
         self._objective, self._model, self._weights = objective, model, weights
         self._state, self._watch = state, watch
-        self._top_k = int(router_modules(model)[0][1].top_k)
+        self._top_k = int(routers_of(model)[0].top_k)
 
     def over(self, examples: Sequence[Example], size: int) -> BatchLoss:
         """The loss of each batch, with the routers' own where it is learned from."""
