@@ -90,6 +90,7 @@ def test_the_config_says_all_that_the_dense_one_said(family):
         ("mistral", {"sliding_window": 4}),
         ("mistral", {"head_dim": 16}),
         ("llama", {"head_dim": 16}),
+        ("qwen3", {"head_dim": 16}),
         ("qwen3", {"use_sliding_window": True, "sliding_window": 4, "max_window_layers": 0}),
         (
             "qwen2",

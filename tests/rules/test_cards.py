@@ -76,7 +76,12 @@ def test_every_method_and_adapter_is_trained_by_a_test():
 
 @pytest.mark.parametrize("kind", MOE)
 def test_every_way_to_split_into_experts_trains(kind, tmp_path):
-    steps = told(run(tiny_job(tmp_path, moe={"kind": kind}), tmp_path / "run"), Step)
+    moe, adapter = {"kind": kind}, "lora"
+    if kind == "assemble":
+        (tmp_path / "topic.txt").write_text("the dog\nhow are you")
+        model, topic = str(tmp_path / "model"), str(tmp_path / "topic.txt")
+        moe, adapter = moe | {"sources": [model, model], "prompts": [topic, topic]}, "full"
+    steps = told(run(tiny_job(tmp_path, adapter=adapter, moe=moe), tmp_path / "run"), Step)
     assert [step.step for step in steps] == [1, 2, 3]
     assert all(math.isfinite(step.loss) for step in steps)
 
