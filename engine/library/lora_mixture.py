@@ -68,6 +68,15 @@ def lora_mixture_count(job: Job, model: ModelInfo) -> int:
     return model.layers * (shared + settings.experts * (expert + model.hidden))
 
 
+def lora_mixture_weights(job: Job, model: ModelInfo) -> int:
+    """Weights of experts and routers that one token goes through; 0 for another job."""
+    if not is_lora_mixture(job):
+        return 0
+    adapter, settings = job.adapter.settings, job.moe.settings
+    expert = 3 * (adapter.mlp_rank or adapter.rank) * (model.hidden + model.intermediate)
+    return model.layers * (settings.top_k * expert + settings.experts * model.hidden)
+
+
 def as_exported(job: Job, model: ModelInfo) -> ModelInfo:
     """The stock model of experts that the run's export will be."""
     settings = job.moe.settings

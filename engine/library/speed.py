@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from engine.job.job import Job
 from engine.library.folders import cache_folder
+from engine.library.lora_mixture import lora_mixture_weights
 from engine.library.memory_need import layer_experts, layer_linears
 from engine.library.mixtures import copied_numbers
 from engine.library.model_folder import ModelInfo
@@ -45,6 +46,7 @@ def token_operations(job: Job, model: ModelInfo) -> float:
     passes += 2 * (job.method.kind == "kto")
     again = model.vocab * model.hidden if words_count(job, model) else 0
     again += experts if copied_numbers(job, model) else 0
+    again += 3 * lora_mixture_weights(job, model)  # forward, and back to their inputs and to themselves
     return 2.0 * (weights * passes + again)
 
 
