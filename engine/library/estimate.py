@@ -156,7 +156,7 @@ def _parts(case: _Case, micro_batch: int) -> tuple[int, int, int, int]:
     share = case.rows.trained_share if case.rows else 1.0
     portion = Portion(tokens, case.longest, math.ceil(tokens * share))
     recompute = case.job.train.checkpointing and case.card.can_recompute
-    copied = copied_numbers(case.job, case.model)
+    copied = copied_numbers(case.job, case.model, is_narrow=case.width == 2)
     activations = activation_bytes(case.model, portion, case.width, case.is_adapter, recompute, copied)
     gaps = GAPS.get((case.device.kind, case.is_adapter), 1.0)
     engine = ENGINE_BYTES.get(case.device.kind, ENGINE_BYTES["cpu"])
@@ -224,8 +224,9 @@ def _arithmetic(case: _Case, parts: tuple[int, int, int, int], micro_batch: int)
     lines = [sum_words(parts, case.device.memory_free)]
     width = case.width if case.is_adapter else DTYPE_BYTES["float32"]
     row, text = ("pair", "answer") if case.sequences == 2 else ("row", "row")
+    active = f", {count_words(case.model.active)} of them for each token," if case.model.experts else ""
     lines.append(
-        f"{count_words(case.model.parameters)} weights at {width} bytes each, "
+        f"{count_words(case.model.parameters)} weights{active} at {width} bytes each, "
         f"{plural(micro_batch, row)} at a time, up to {case.longest:,} tokens per {text}."
     )
     if case.card.saves != "model":

@@ -142,9 +142,13 @@ def mixture_count(job: Job, model: ModelInfo, counted: int) -> int:
     return parts.get(learning_part(job, model), counted)
 
 
-def copied_numbers(job: Job, model: ModelInfo) -> int:
-    """Numbers of a layer's experts that are made anew in every pass: LoRA in them changes each matrix as a whole."""
-    if job.adapter.kind != "lora" or not _reaches_experts(job):
+def copied_numbers(job: Job, model: ModelInfo, is_narrow: bool = False) -> int:
+    """Numbers of a layer's experts that are made anew in every pass.
+
+    LoRA in them changes each matrix as a whole; trained whole, they are narrowed where the model computes in 16 bits.
+    """
+    is_lora = job.adapter.kind == "lora" and _reaches_experts(job)
+    if not is_lora and not (is_narrow and job.adapter.kind == "full"):
         return 0
     return model.experts * 3 * model.hidden * model.intermediate
 

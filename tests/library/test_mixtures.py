@@ -8,7 +8,7 @@ import pytest
 from engine.job.adapters import ADAPTERS, LoraSettings
 from engine.job.cards import resolve
 from engine.job.errors import JobError, ModelError
-from engine.job.job import Job, job_from_values
+from engine.job.job import Job, job_from_values, with_text
 from engine.library.devices import Device, Machine
 from engine.library.estimate import estimate
 from engine.library.mixtures import (
@@ -138,6 +138,24 @@ def test_lora_in_experts_keeps_a_copy_of_them_and_computes_their_gradient(tmp_pa
     # Two layers, two experts for each token, and the router: one more pass, two operations each.
     once = 2 * (2 * 3 * 32 * 48 + 4 * 32)
     assert token_operations(within, info) - token_operations(beside, info) == 2 * once
+
+
+def test_experts_trained_whole_in_16_bits_are_narrowed_and_kept_so(tmp_path):
+    info = describe(folder_of("mixtral", tmp_path))
+    whole = job(kind="full")
+    in_16, in_32 = (with_text(whole, f"model.dtype={name}") for name in ("bfloat16", "float32"))
+    more = (
+        estimate(in_16, info, None, machine()).activations
+        - estimate(in_32, info, None, machine()).activations
+    )
+    assert (
+        more == 4 * 3 * 32 * 48 * 2 * 3
+    )  # experts x matrices x hidden x width, 2 bytes; two layers and one at work
+
+
+def test_the_arithmetic_tells_how_many_weights_a_token_goes_through(tmp_path):
+    words = estimate(job({"kind": "upcycle"}), describe(tiny_folder(tmp_path)), None, machine()).arithmetic
+    assert "69,024 weights, 50,592 of them for each token, at 4 bytes each" in words
 
 
 def test_a_token_costs_the_experts_that_it_goes_through(tmp_path):
