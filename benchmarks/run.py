@@ -10,7 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import chart, data, example, large, timer, window  # noqa: E402
+from benchmarks import chart, data, example, experts, large, timer, window  # noqa: E402
 from benchmarks.table import Table, load, surroundings  # noqa: E402
 
 SUBJECTS = {
@@ -20,6 +20,7 @@ SUBJECTS = {
     "large": large.measure,
     "timer": timer.measure,
     "example": example.measure,
+    "experts": experts.measure,
 }
 RESULTS = ROOT / "benchmarks" / "RESULTS.md"
 REMARKS = ROOT / "benchmarks" / "REMARKS.md"
