@@ -10,7 +10,7 @@ from engine.job.lora_settings import LoraSettings
 from engine.models import lora_experts
 from engine.models.adapters import adapter_off, load_adapter, save_adapter, trained_parameters
 from engine.models.embeddings import learn_words
-from engine.models.expert_products import can_group, routed_swiglu, routes_of
+from engine.models.expert_products import _is_proved, can_group, routed_swiglu, routes_of
 from engine.models.lora import rate_factor
 from engine.models.lora_experts import LoraExperts, expert_parts, with_lora_experts
 from engine.models.merging import built_in, can_be_built_in, shared_copy
@@ -112,6 +112,21 @@ def test_routes_lead_each_pair_to_its_expert_and_back():
 @pytest.mark.parametrize(("rank", "can"), [(4, True), (3, False)])
 def test_rows_that_are_not_whole_16_bytes_go_expert_by_expert(rank, can):
     assert can_group(torch.zeros(6, 2 * rank), torch.zeros(2, rank, 8)) == can
+
+
+def test_where_one_product_for_all_computes_otherwise_each_expert_has_its_own(monkeypatch):
+    _is_proved.cache_clear()
+    right = functional.grouped_mm
+    monkeypatch.setattr(functional, "grouped_mm", lambda *values, **named: 2 * right(*values, **named))
+    assert not can_group(torch.zeros(6, 8), torch.zeros(2, 4, 8))
+
+    def refuse(*values, **named):
+        raise RuntimeError("Invalid strides")
+
+    _is_proved.cache_clear()
+    monkeypatch.setattr(functional, "grouped_mm", refuse)
+    assert not can_group(torch.zeros(6, 8), torch.zeros(2, 4, 8))
+    _is_proved.cache_clear()
 
 
 @pytest.mark.parametrize("family", ["llama", "mistral", "qwen2", "qwen3"])
