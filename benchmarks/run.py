@@ -18,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import chart, data, example, large, timer, window  # noqa: E402
+from benchmarks import chart, data, example, experts, large, timer, window  # noqa: E402
 from benchmarks.table import Table, load, surroundings  # noqa: E402
 from benchmarks.training import profiling, subject  # noqa: E402
 from benchmarks.training.asked import Asked  # noqa: E402
@@ -30,6 +30,7 @@ SUBJECTS = {
     "large": large.measure,
     "timer": timer.measure,
     "example": example.measure,
+    "experts": experts.measure,
 }
 LONG = {"training": subject.measure, "growth": subject.measure_growth}
 FOLDER = ROOT / "benchmarks"

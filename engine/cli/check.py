@@ -12,6 +12,7 @@ from engine.job.clashes import refuse_clashes
 from engine.job.errors import DataError, JobError
 from engine.job.job import Job, read_job, require_data, resolved_data, with_text
 from engine.library.devices import choose_device, machine
+from engine.library.lora_mixture import refuse_lora_mixture
 from engine.library.models import ModelInfo, check_model, locate_model
 from engine.library.room import longest_row
 
@@ -64,6 +65,7 @@ def check_job(job: Job, output: Output) -> Checked:
     refuse_clashes(job)
     check_device(job)
     info = check_model(locate_model(job.model.source, job.model.revision))
+    refuse_lora_mixture(job, info)
     longest_row(job, info)
     fetch_data(job, output)
     rows = open_rows(job.data, job.method_card.rows, job.method_card.title, job.rows)

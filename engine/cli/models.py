@@ -77,6 +77,9 @@ def _show(options: Namespace, output: Output) -> int:
         ("Chat template", "yes" if info.template else "none"),
         ("Licence", info.licence or "unknown"),
     ]
+    if info.experts:
+        each = f"{info.top_k} for each token, which goes through {_count(info.active)} parameters"
+        facts.insert(5, ("Experts", f"{info.experts} in every layer, {each}"))
     output.facts(facts)
     if info.problem:
         output.remark(f"{info.problem} {info.advice}".strip())
@@ -85,7 +88,7 @@ def _show(options: Namespace, output: Output) -> int:
 
 def _values(info: ModelInfo) -> dict[str, Any]:  # Any: JSON values
     values = {name: getattr(info, name) for name in info.__dataclass_fields__}
-    return dict(to_plain({**values, "folder": str(info.folder)}))
+    return dict(to_plain({**values, "folder": str(info.folder), "active": info.active}))
 
 
 def _count(parameters: int) -> str:

@@ -19,6 +19,7 @@ from engine.job.events import (
     Started,
     Step,
 )
+from engine.job.expert_events import Routing
 
 PLAIN_LINES = 10
 _BAR = "{desc} {percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
@@ -47,18 +48,22 @@ class EventPrinter:
         self._bar: Any = None  # Any: tqdm has no types
         self._bar_title = ""
         self._shown = 0
+        self._steps = 0
 
     def show(self, event: Event) -> None:
         """Show one event, if it is one for a person."""
         match event:
             case Step():
                 self._step(event)
+            case Routing():
+                self._routing(event)
             case Progress(title=title, done=done, total=total, unit=unit):
                 self._advance(title, done, total, unit)
             case Phase():
                 self.close()
                 self._line(event_line(event))
             case _:
+                self._steps = event.steps if isinstance(event, Prepared) else self._steps
                 if line := event_line(event):
                     self._line(line)
 
@@ -79,6 +84,11 @@ class EventPrinter:
             self._line(
                 f"step {event.step}/{event.steps}  loss {loss}  {event.tokens_per_second:.0f} tokens/s"
             )
+
+    def _routing(self, event: Routing) -> None:
+        """A plain line at every tenth of the run."""
+        if event.step == 1 or event.step % max(1, self._steps // PLAIN_LINES) == 0:
+            self._line(routing_line(event))
 
     def _advance(self, title: str, done: int, total: int | None, unit: str, words: str = "") -> None:
         if not self._output.has_bar:
@@ -136,6 +146,16 @@ def event_line(event: Event) -> str:
         case Remark(tone=tone, title=title, advice=advice):
             line = f"{_TONES.get(tone, '·')} {clean(f'{title} {advice}'.strip())}"
     return line
+
+
+def routing_line(event: Routing) -> str:
+    """How the experts are used, in one line."""
+    experts = len(event.shares[0]) if event.shares else 0
+    dead = f", {len(event.dead)} of {experts * len(event.shares)} without text" if event.dead else ""
+    return (
+        f"step {event.step}  experts: {event.load_entropy:.0%} even, busiest {event.max_load:.1f} times the mean, "
+        f"balance {number(event.balance)} ({event.uniform:g} is even){dead}"
+    )
 
 
 def _prepared_line(event: Prepared) -> str:

@@ -1,6 +1,4 @@
-"""What part of the model changes, and whether it is split into experts: the cards."""
-
-from dataclasses import dataclass
+"""What part of the model changes: the cards."""
 
 from engine.job.adapter_settings import (
     BottleneckSettings,
@@ -11,7 +9,7 @@ from engine.job.adapter_settings import (
     PromptSettings,
     PTuningSettings,
 )
-from engine.job.cards import AdapterCard, MoeCard, Paper
+from engine.job.cards import AdapterCard, Paper
 from engine.job.lora_settings import (
     DoraSettings,
     Ia3Settings,
@@ -22,12 +20,7 @@ from engine.job.lora_settings import (
     VeraSettings,
 )
 
-__all__ = ["ADAPTERS", "MOE", "DenseSettings", "FullSettings", "LoraSettings"]
-
-
-@dataclass(frozen=True)
-class DenseSettings:
-    """The model stays dense."""
+__all__ = ["ADAPTERS", "FullSettings", "LoraSettings"]
 
 
 _LOW_RANK = (
@@ -253,8 +246,4 @@ ADAPTERS: dict[str, AdapterCard] = {
     for card in sorted(
         (*_LOW_RANK, *_BESIDE, *_PARTS), key=lambda card: card.expert
     )  # as the window shows them
-}
-
-MOE: dict[str, MoeCard] = {
-    "none": MoeCard("none", "Keep it as it is", "Dense", "The right choice for most runs.", DenseSettings)
 }

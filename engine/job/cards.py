@@ -1,7 +1,7 @@
 """Cards: how a person, a form and a worker know a method, an adapter or an exporter, without torch.
 
 To add one: a settings dataclass, a function that `code` names, and one line in a registry
-(methods.py, adapters.py, exports.py).
+(methods.py, adapters.py, moe.py, exports.py).
 """
 
 import importlib
@@ -115,13 +115,24 @@ class AdapterCard:
 
 @dataclass(frozen=True)
 class MoeCard:
-    """Whether the model is split into experts."""
+    """Whether the model is split into experts. `code` does it in the worker; empty where nothing is done.
+
+    `charts` show how the tokens are shared among the experts. `is_adapter`: they stand beside the model, so that
+    `code` puts on the adapter as well.
+    """
 
     kind: str
     title: str
     subtitle: str
     help: str
     settings: type
+    code: str = ""
+    good_for: str = ""
+    costs: str = ""
+    paper: Paper | None = None
+    charts: tuple[Chart, ...] = ()
+    expert: bool = False
+    is_adapter: bool = False
 
 
 @dataclass(frozen=True)

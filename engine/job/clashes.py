@@ -7,6 +7,7 @@ from engine.job.cards import AdapterCard
 from engine.job.errors import JobError
 from engine.job.job import Job
 from engine.job.lora_settings import LoraSettings
+from engine.job.moe_clashes import refuse_moe_clashes
 from engine.job.words import check_new_tokens, learns_all_words
 
 
@@ -21,6 +22,7 @@ def refuse_clashes(job: Job) -> None:
             "'adapter.dora' and 'adapter.pissa' do not go together: both divide the weights in their own way."
         )
         raise JobError(title, "Switch one of them off.")
+    refuse_moe_clashes(job)
     check_new_tokens(job.model.new_tokens)
     title, advice = adapter_problem(job, card)
     if title:

@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from engine.job.adapters import ADAPTERS, MOE
+from engine.job.adapters import ADAPTERS
 from engine.job.cards import MethodCard, find_card
 from engine.job.errors import FolderError, JobError
 from engine.job.methods import METHODS
+from engine.job.moe import MOE
+from engine.job.moe_settings import AssembleSettings
 from engine.job.rates import usual_rate
 from engine.job.sections import (
     DataSource,
@@ -82,7 +84,7 @@ class Job:
 
 
 def job_from_values(values: Mapping[str, object], folder: Path | None = None) -> Job:
-    """A job from plain values (a parsed TOML). Relative data and model paths are taken from `folder`.
+    """A job from plain values (a parsed TOML). Relative paths of data, models and prompts are taken from `folder`.
 
     Where no learning rate is named, the adapter's own is taken. Raises JobError naming the first unknown or
     wrong field by its dotted name.
@@ -238,11 +240,21 @@ def _read_part(name: str, value: object, folder: Path | None) -> object:
     if name in CARD_SECTIONS:
         default = getattr(Job(), name).kind
         fields = {key: item for key, item in value.items() if key != "kind"}
-        return choose(CARD_SECTIONS[name], str(value.get("kind", default)), name, fields)
+        choice = choose(CARD_SECTIONS[name], str(value.get("kind", default)), name, fields)
+        return choice if folder is None else _with_own_files(choice, folder)
     section: object = read_section(PLAIN_SECTIONS[name], value, name)
     if isinstance(section, ModelSection) and folder is not None:
         return dataclasses.replace(section, source=_resolved_model(section.source, folder))
     return section
+
+
+def _with_own_files(choice: Choice, folder: Path) -> Choice:
+    """The choice with the models and prompts that it names found beside the job file."""
+    if not isinstance(choice.settings, AssembleSettings):
+        return choice
+    sources = tuple(_resolved_model(source, folder) for source in choice.settings.sources)
+    prompts = tuple(str((folder / Path(path).expanduser()).resolve()) for path in choice.settings.prompts)
+    return Choice(choice.kind, dataclasses.replace(choice.settings, sources=sources, prompts=prompts))
 
 
 def _read_data(value: object, folder: Path | None) -> tuple[DataSource, ...]:

@@ -6,13 +6,14 @@ import re
 from engine.job.codec import from_plain, to_plain
 from engine.job.commands import Command
 from engine.job.events import Event, Message
+from engine.job.expert_events import Routing
 
 
 def _kind(cls: type) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "-", cls.__name__).lower()
 
 
-EVENTS: dict[str, type] = {_kind(cls): cls for cls in Event.__subclasses__()}
+EVENTS: dict[str, type] = {_kind(cls): cls for cls in {*Event.__subclasses__(), Routing}}
 COMMANDS: dict[str, type] = {_kind(cls): cls for cls in Command.__subclasses__()}
 
 

@@ -1,6 +1,6 @@
 """Which model families can be trained and what their layers are made of. A new family is one line."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,10 +18,25 @@ class Norms:
 
 
 @dataclass(frozen=True)
+class Experts:
+    """How a family with experts names them: their block in the weights file, and the two sizes in its config.
+
+    `names`: an expert's three matrices in the file, those that read first, the way back last. `counts`: the config's
+    names for how many there are, as older and newer versions of transformers write them.
+    """
+
+    block: str = "mlp"
+    names: tuple[str, str, str] = ("gate_proj", "up_proj", "down_proj")
+    width: str = "moe_intermediate_size"
+    counts: tuple[str, ...] = ("num_experts", "num_local_experts")
+
+
+@dataclass(frozen=True)
 class Architecture:
     """A family: the class that transformers builds, its layers' matrices, and defaults left out of configs.
 
     `keeps_scores` tells that its attention holds a number for every pair of tokens (no fused kernel fits it).
+    `experts`: its feed-forward part is a mixture of experts; None for a dense family.
     """
 
     class_name: str
@@ -29,6 +44,7 @@ class Architecture:
     defaults: Mapping[str, int] = field(default_factory=dict)
     keeps_scores: bool = False
     norms: Norms = field(default_factory=Norms)
+    experts: Experts | None = None
 
 
 @dataclass(frozen=True)
@@ -43,7 +59,11 @@ class Linear:
 
 @dataclass(frozen=True)
 class Shape:
-    """The numbers of a config that decide every matrix."""
+    """The numbers of a config that decide every matrix.
+
+    `intermediate` is the width of one expert where there are `experts` (0: none), of which each token gets `top_k`;
+    `shared` is the width of an expert that every token gets beside them (0: there is none).
+    """
 
     layers: int
     hidden: int
@@ -53,6 +73,9 @@ class Shape:
     head_dim: int
     vocab: int
     context: int
+    experts: int = 0
+    top_k: int = 0
+    shared: int = 0
 
 
 SUPPORTED: dict[str, Architecture] = {
@@ -85,6 +108,32 @@ SUPPORTED: dict[str, Architecture] = {
     "starcoder2": Architecture(
         "Starcoder2ForCausalLM", "plain", {"num_key_value_heads": 2}, norms=Norms(has_bias=True)
     ),
+    "mixtral": Architecture(
+        "MixtralForCausalLM",
+        "experts",
+        {"num_key_value_heads": 8, "experts": 8, "top_k": 2},
+        experts=Experts("block_sparse_moe", ("w1", "w3", "w2"), "intermediate_size"),
+    ),
+    "qwen2_moe": Architecture(
+        "Qwen2MoeForCausalLM",
+        "experts",
+        {"num_key_value_heads": 16, "experts": 60, "top_k": 4, "width": 1408, "shared": 5632},
+        experts=Experts(),
+    ),
+    "qwen3_moe": Architecture(
+        "Qwen3MoeForCausalLM",
+        "experts",
+        {"num_key_value_heads": 4, "experts": 128, "top_k": 8, "width": 768},
+        norms=Norms(of_queries="head"),
+        experts=Experts(),
+    ),
+    "olmoe": Architecture(
+        "OlmoeForCausalLM",
+        "experts",
+        {"experts": 64, "top_k": 8},
+        norms=Norms(of_queries="all"),
+        experts=Experts(width="intermediate_size"),
+    ),
 }
 
 
@@ -92,19 +141,21 @@ def shape_of(config: Mapping[str, Any]) -> Shape:  # Any: JSON values
     """The numbers of a `config.json`, with the family's defaults; raises KeyError or TypeError when they lack."""
     if config["model_type"] == "gpt2":
         return _gpt2_shape(config)
-    defaults = SUPPORTED[config["model_type"]].defaults
+    family = SUPPORTED[config["model_type"]]
+    defaults, mixture = family.defaults, family.experts
     hidden, heads = int(config["hidden_size"]), int(config["num_attention_heads"])
     kv_heads = config.get("num_key_value_heads") or defaults.get("num_key_value_heads") or heads
     head_dim = config.get("head_dim") or defaults.get("head_dim") or hidden // heads
     return Shape(
         layers=int(config["num_hidden_layers"]),
         hidden=hidden,
-        intermediate=int(config["intermediate_size"]),
+        intermediate=_width(config, family),
         heads=heads,
         kv_heads=int(kv_heads),
         head_dim=int(head_dim),
         vocab=int(config["vocab_size"]),
         context=int(config.get("max_position_embeddings") or 0),
+        **({} if mixture is None else _mixture_sizes(config, mixture, defaults)),
     )
 
 
@@ -114,24 +165,69 @@ def linears(model_type: str, shape: Shape) -> tuple[Linear, ...]:
     if layout == "gpt2":
         return _gpt2_linears(shape)
     hidden, query, key = shape.hidden, shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
-    attention = [("q_proj", query), ("k_proj", key), ("v_proj", key)]
-    feed, back = [("gate_proj", shape.intermediate), ("up_proj", shape.intermediate)], "down_proj"
+    attention, width = [("q_proj", query), ("k_proj", key), ("v_proj", key)], shape.intermediate
+    feed, back = [("mlp.gate_proj", width), ("mlp.up_proj", width)], "mlp.down_proj"
     if layout == "fused":
-        attention, feed = [("qkv_proj", query + 2 * key)], [("gate_up_proj", 2 * shape.intermediate)]
+        attention, feed = [("qkv_proj", query + 2 * key)], [("mlp.gate_up_proj", 2 * width)]
     elif layout == "plain":
-        feed, back = [("c_fc", shape.intermediate)], "c_proj"
+        feed, back = [("mlp.c_fc", width)], "mlp.c_proj"
+    elif layout == "experts":
+        shared, width = "mlp.shared_expert.", shape.shared
+        feed, back = [(f"{shared}{name}", width) for name in ("gate_proj", "up_proj")], f"{shared}down_proj"
     return (
         *(Linear(f"self_attn.{name}", hidden, outputs, "attention") for name, outputs in attention),
         Linear("self_attn.o_proj", query, hidden, "attention"),
-        *(Linear(f"mlp.{name}", hidden, outputs, "mlp") for name, outputs in feed),
-        Linear(f"mlp.{back}", shape.intermediate, hidden, "mlp"),
+        *(Linear(name, hidden, outputs, "mlp") for name, outputs in feed if outputs),
+        *([Linear(back, width, hidden, "mlp")] if width else []),
     )
+
+
+def stacked(shape: Shape) -> tuple[Linear, ...]:
+    """The matrices of one expert as transformers holds those of all experts, one behind the other; none if dense."""
+    if not shape.experts:
+        return ()
+    return (
+        Linear("mlp.experts.gate_up_proj", shape.hidden, 2 * shape.intermediate, "mlp"),
+        Linear("mlp.experts.down_proj", shape.intermediate, shape.hidden, "mlp"),
+    )
+
+
+def expert_tensors(model_type: str, shape: Shape) -> Iterator[tuple[str, tuple[int, int]]]:
+    """What one layer's experts and routers are called in the weights file, and how they are shaped."""
+    mixture = SUPPORTED[model_type].experts
+    if mixture is None:
+        return
+    *reading, back = mixture.names
+    for expert in range(shape.experts):
+        for name in reading:
+            yield f"{mixture.block}.experts.{expert}.{name}.weight", (shape.intermediate, shape.hidden)
+        yield f"{mixture.block}.experts.{expert}.{back}.weight", (shape.hidden, shape.intermediate)
+    yield f"{mixture.block}.gate.weight", (shape.experts, shape.hidden)
+    if shape.shared:
+        yield f"{mixture.block}.shared_expert_gate.weight", (1, shape.hidden)
 
 
 def stored_shape(model_type: str, linear: Linear) -> tuple[int, int]:
     """How a matrix stands in the weights file: GPT-2 stores its own the other way round."""
     is_turned = SUPPORTED[model_type].layout == "gpt2"
     return (linear.inputs, linear.outputs) if is_turned else (linear.outputs, linear.inputs)
+
+
+def _width(config: Mapping[str, Any], family: Architecture) -> int:
+    name = family.experts.width if family.experts else "intermediate_size"
+    return int(config.get(name, family.defaults["width"]) if "width" in family.defaults else config[name])
+
+
+def _mixture_sizes(
+    config: Mapping[str, Any], mixture: Experts, defaults: Mapping[str, int]
+) -> dict[str, int]:
+    found = next((config[name] for name in mixture.counts if name in config), defaults["experts"])
+    has_shared = "shared" in defaults
+    return {
+        "experts": int(found),
+        "top_k": int(config.get("num_experts_per_tok", defaults["top_k"])),
+        "shared": int(config.get("shared_expert_intermediate_size", defaults["shared"])) if has_shared else 0,
+    }
 
 
 def _gpt2_shape(config: Mapping[str, Any]) -> Shape:

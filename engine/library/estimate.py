@@ -8,8 +8,10 @@ from engine.job.job import Job, with_kind
 from engine.library.architectures import SUPPORTED
 from engine.library.arithmetic import count_words, memory_words, plural, sum_words
 from engine.library.devices import Device, Machine, auto_dtype, choose_device, physical_cores
+from engine.library.lora_mixture import is_lora_mixture, refuse_lora_mixture
 from engine.library.memory_need import DTYPE_BYTES, optimizer_disk_bytes
 from engine.library.memory_plan import Case, Parts, Plan, RowStats, choose_plan, parts_of, plan_words
+from engine.library.mixtures import refuse_mixture, with_experts
 from engine.library.model_folder import ModelInfo
 from engine.library.speed import known_speed, pays_to_pack, token_operations
 from engine.library.trained_count import virtual_positions
@@ -53,6 +55,8 @@ def estimate(job: Job, model: ModelInfo, rows: RowStats | None, machine: Machine
     """
     if model.model_type not in SUPPORTED:
         raise ModelError(model.problem or f"{model.name} cannot be trained.", model.advice)
+    refuse_mixture(job, model)
+    refuse_lora_mixture(job, model)
     case = case_of(job, model, rows, machine)
     plan = choose_plan(case)
     parts = parts_of(case, plan)
@@ -83,7 +87,7 @@ def case_of(job: Job, model: ModelInfo, rows: RowStats | None, machine: Machine)
     device = choose_device(machine, job.device.kind) or absent
     dtype = job.model.dtype if job.model.dtype != "auto" else auto_dtype(device, model.parameters)
     cores = min(job.device.threads or machine.cores, machine.cores, physical_cores())
-    return Case(job, with_new_tokens(job, model), device, dtype, rows, cores)
+    return Case(job, with_new_tokens(job, with_experts(job, model)), device, dtype, rows, cores)
 
 
 def _updates(case: Case) -> int:
@@ -124,7 +128,8 @@ def _disk(case: Case, plan: Plan) -> int:
     weights = DTYPE_BYTES["float32"]
     twice = words_written_twice(case.job, case.model) * weights * (kept + 1)
     optimizer = kept * optimizer_disk_bytes(case.trained, plan.optimizer)
-    return case.trained * (kept + 1) * weights + optimizer + twice
+    written = case.model.parameters if case.card.saves == "model" else case.trained
+    return written * (kept + 1) * weights + optimizer + twice
 
 
 def _arithmetic(case: Case, parts: Parts, plan: Plan) -> str:
@@ -132,13 +137,15 @@ def _arithmetic(case: Case, parts: Parts, plan: Plan) -> str:
     lines = [sum_words((parts.weights, parts.adapter, parts.activations, parts.working), free)]
     width = case.width if case.is_adapter else DTYPE_BYTES["float32"]
     row, text = ("pair", "answer") if case.sequences == 2 else ("row", "row")
+    active = f", {count_words(case.model.active)} of them for each token," if case.model.experts else ""
     lines.append(
-        f"{count_words(case.model.parameters)} weights at {width} bytes each, "
+        f"{count_words(case.model.parameters)} weights{active} at {width} bytes each, "
         f"{plural(plan.micro_batch, row)} at a time, up to {case.longest:,} tokens per {text}."
     )
     lines.extend(plan_words(plan, case.model.layers))
     if case.card.saves != "model":
-        full = replace(case, job=with_kind(case.job, "adapter", "full"))
+        dense = with_kind(case.job, "moe", "none") if is_lora_mixture(case.job) else case.job
+        full = replace(case, job=with_kind(dense, "adapter", "full"))
         need = parts_of(full, choose_plan(full)).total
         verdict = "which would fit too" if need <= free else "which is more than is free"
         lines.append(f"Training every weight would need {memory_words(need)}, {verdict}.")

@@ -105,6 +105,9 @@ def _lineage(source: str, revision: str | None, asking: Job | None, most: int) -
     own = _of(job, most - 1)
     if not (result / ADAPTER_CONFIG).is_file():
         return Lineage(result, str(result), run=run, earlier=own.earlier)
+    if job.moe.kind == "upcycle":
+        title = f"The run '{run.name}' learned beside experts that it grew, which its base does not have."
+        raise ModelError(title, "Export it as one complete model, and begin from that.")
     if asking is not None and _goes_on(asking, job, own):
         return replace(own, start=result, run=run)
     beneath, tokens = (*own.beneath, result), (*own.tokens, ())
@@ -116,7 +119,9 @@ def _goes_on(asking: Job, job: Job, own: Lineage) -> bool:
     is_kept_whole = not getattr(job.adapter.settings, "pissa", False)  # PiSSA is kept as another adapter
     everything = learns_all_words(job)
     known = own.earlier if everything else own.learning
-    is_same = asking.adapter == job.adapter and learns_all_words(asking) == everything
+    is_same = (asking.adapter, asking.moe) == (job.adapter, job.moe) and learns_all_words(
+        asking
+    ) == everything
     return is_same and is_kept_whole and set(asking.model.new_tokens) <= set(known)
 
 

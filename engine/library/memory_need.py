@@ -5,7 +5,7 @@ What layers keep for the way back is in `engine.library.kept_values`.
 
 from dataclasses import dataclass
 
-from engine.library.architectures import Linear, Shape, linears
+from engine.library.architectures import Linear, Shape, linears, stacked
 from engine.library.kept_values import Keeping, layer_bytes
 from engine.library.model_folder import ModelInfo
 
@@ -72,10 +72,10 @@ def optimizer_disk_bytes(trained: int, optimizer: str) -> int:
 
 
 def largest_matrix(model: ModelInfo) -> int:
-    """Numbers in the largest matrix of the model."""
-    return max(
-        model.vocab * model.hidden, *(linear.inputs * linear.outputs for linear in layer_linears(model))
-    )
+    """Numbers in the largest matrix of the model; the experts of a layer are two, one behind the other."""
+    stacks = (model.experts * matrix.inputs * matrix.outputs for matrix in layer_experts(model))
+    matrices = (linear.inputs * linear.outputs for linear in layer_linears(model))
+    return max(model.vocab * model.hidden, *stacks, *matrices)
 
 
 def activation_bytes(
@@ -85,18 +85,21 @@ def activation_bytes(
     device: str,
     recomputed: int = 0,
     offloads: bool = False,
+    copied: int = 0,
 ) -> int:
     """What is kept for the way back, plus what is at work; of `recomputed` layers their input alone is kept.
 
-    Where kept values go to main memory, those of one layer are here beside what is at work.
+    Where kept values go to main memory, those of one layer are here beside what is at work. `copied`: numbers of a
+    layer's own weights that are made anew in every pass, and kept.
     """
     matrices = len(layer_linears(model))
     layer = portion.tokens * layer_bytes(model, matrices, portion.longest, keeping)
     inputs = portion.tokens * model.hidden * keeping.width
-    at_work = _AT_WORK.get((device, keeping.kind), 1) * layer
+    copies = copied * keeping.width
+    at_work = _AT_WORK.get((device, keeping.kind), 1) * layer + copies
     if offloads:
-        return int(layer + at_work)
-    return int((model.layers - recomputed) * layer + recomputed * inputs + at_work)
+        return int(layer + copies + at_work)
+    return int((model.layers - recomputed) * (layer + copies) + recomputed * inputs + at_work)
 
 
 def head_bytes(model: ModelInfo, portion: Portion, device: str) -> int:
@@ -109,8 +112,18 @@ def head_bytes(model: ModelInfo, portion: Portion, device: str) -> int:
 
 
 def layer_linears(model: ModelInfo) -> tuple[Linear, ...]:
-    """The weight matrices of one layer."""
-    shape = Shape(
+    """The weight matrices of one layer, experts apart."""
+    return linears(model.model_type, shape_in(model))
+
+
+def layer_experts(model: ModelInfo) -> tuple[Linear, ...]:
+    """The matrices of one of a layer's experts; none where the model is dense."""
+    return stacked(shape_in(model))
+
+
+def shape_in(model: ModelInfo) -> Shape:
+    """The numbers that decide a model's matrices."""
+    return Shape(
         layers=model.layers,
         hidden=model.hidden,
         intermediate=model.intermediate,
@@ -119,5 +132,7 @@ def layer_linears(model: ModelInfo) -> tuple[Linear, ...]:
         head_dim=model.head_dim,
         vocab=model.vocab,
         context=model.context,
+        experts=model.experts,
+        top_k=model.top_k,
+        shared=model.shared,
     )
-    return linears(model.model_type, shape)

@@ -4,6 +4,7 @@ import math
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from engine.job.adapters import ADAPTERS
 from engine.job.cards import AdapterCard
@@ -12,6 +13,7 @@ from engine.library.arithmetic import plural
 from engine.library.compression import optimizer_problem_on
 from engine.library.devices import Device
 from engine.library.kept_values import Keeping, kind_of
+from engine.library.lora_mixture import is_lora_mixture, lora_mixture_count
 from engine.library.memory_need import (
     DTYPE_BYTES,
     ENGINE_BYTES,
@@ -23,6 +25,7 @@ from engine.library.memory_need import (
     trained_bytes,
     weight_bytes,
 )
+from engine.library.mixtures import copied_numbers, mixture_count
 from engine.library.model_folder import ModelInfo
 from engine.library.room import longest_row
 from engine.library.speed import pays_to_pack
@@ -110,7 +113,10 @@ class Case:
         is_packed = pays_to_pack(self.job.rows.packing, self.device.kind)
         is_packed = is_packed and not virtual_positions(self.job.adapter.settings)
         rank = getattr(self.job.adapter.settings, "rank", 0)
-        return Keeping(kind_of(self.job, self.is_adapter), self.width, rank, is_packed)
+        experts: Literal["", "beside", "within"] = "within" if copied_numbers(self.job, self.model) else ""
+        if is_lora_mixture(self.job):
+            experts = "beside"
+        return Keeping(kind_of(self.job, self.is_adapter), self.width, rank, is_packed, experts)
 
     @property
     def width(self) -> int:
@@ -132,8 +138,11 @@ class Case:
     @property
     def trained(self) -> int:
         """Numbers that learn."""
+        words = words_count(self.job, self.model)
+        if is_lora_mixture(self.job):
+            return lora_mixture_count(self.job, self.model) + words
         adapter = trained_count(self.model, self.job.adapter.settings)
-        return adapter + words_count(self.job, self.model)
+        return mixture_count(self.job, self.model, adapter) + words
 
 
 def parts_of(case: Case, plan: Plan) -> Parts:
@@ -143,7 +152,13 @@ def parts_of(case: Case, plan: Plan) -> Parts:
     share = case.rows.trained_share if case.rows else 1.0
     portion = Portion(tokens, case.longest, math.ceil(tokens * share))
     activations = activation_bytes(
-        case.model, portion, case.keeping, case.device.kind, plan.recomputed, case.offloads
+        case.model,
+        portion,
+        case.keeping,
+        case.device.kind,
+        plan.recomputed,
+        case.offloads,
+        copied_numbers(case.job, case.model),
     )
     narrow = case.model.parameters * case.width if not case.is_adapter and case.width < held else 0
     at_once = min(case.trained, largest_matrix(case.model)) if plan.in_backward else case.trained

@@ -27,6 +27,8 @@ class ModelInfo:
 
     `bytes` is its size on disk, `context` the longest text in tokens, `template` the chat template's text,
     `licence` as its author names it ("" where nothing is said). `folder` is the file itself for a GGUF.
+    With `experts` (0: dense) `intermediate` is the width of one, each token gets `top_k` of them, and `shared` is the
+    width of one that every token gets.
     """
 
     name: str
@@ -45,11 +47,20 @@ class ModelInfo:
     head_dim: int = 0
     vocab: int = 0
     context: int = 0
+    experts: int = 0
+    top_k: int = 0
+    shared: int = 0
     tied: bool = False
     licence: str = ""
     template: str = ""
     problem: str = ""
     advice: str = ""
+
+    @property
+    def active(self) -> int:
+        """The weights that one token goes through: of the experts those that it gets."""
+        idle = max(0, self.experts - self.top_k)
+        return self.parameters - self.layers * idle * 3 * self.hidden * self.intermediate
 
 
 def describe(folder: Path) -> ModelInfo:
@@ -110,6 +121,9 @@ def _checked(folder: Path, files: object) -> ModelInfo:
         head_dim=shape.head_dim,
         vocab=shape.vocab,
         context=shape.context,
+        experts=shape.experts,
+        top_k=shape.top_k,
+        shared=shape.shared,
         tied=tied,
         licence=_licence(folder),
         template=read_template(folder),
@@ -191,6 +205,11 @@ def _checked_type(folder: Path, config: Mapping[str, Any]) -> str:  # Any: JSON 
         raise ModelError(
             f"The model in {folder} is a {classes[0]}, which does not write text.",
             f"Choose a model whose {CONFIG} says {expected}.",
+        )
+    if config.get("mlp_only_layers") or config.get("decoder_sparse_step", 1) != 1:
+        raise ModelError(
+            f"The model in {folder} has experts in some of its layers alone, which is not supported.",
+            "Choose a model with experts in every layer, or without experts.",
         )
     if config.get("quantization_config"):
         settings = config["quantization_config"]

@@ -187,7 +187,8 @@ def _job_name(job: Job) -> str:
 def _method_words(job: Job) -> str:
     rank = getattr(job.adapter.settings, "rank", None)
     adapter = f"{job.adapter.kind}" + (f" rank {rank}" if rank else "")
-    return f"{job.method.kind} {adapter}"
+    experts = "" if job.moe.kind == "none" else f", {job.moe.kind}"
+    return f"{job.method.kind} {adapter}{experts}"
 
 
 def _unused_name(name: str, store: Path) -> str:

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from engine.job.job import Job
 from engine.library.folders import cache_folder
-from engine.library.memory_need import layer_linears
+from engine.library.lora_mixture import lora_mixture_weights
+from engine.library.memory_need import layer_experts, layer_linears
+from engine.library.mixtures import copied_numbers
 from engine.library.model_folder import ModelInfo
 from engine.library.word_count import words_count
 
@@ -32,15 +34,21 @@ def token_operations(job: Job, model: ModelInfo, scored: float = 1.0, recomputed
     """Floating-point operations that one token of a row costs, on average.
 
     A multiplication with a weight is two operations. Forward once, and backward once to the inputs; once more for the
-    gradient of the weights themselves where they are trained (the head's for new words); and forward once for a
-    reference. KTO looks at a second answer of each row, without learning it. The head sees the `scored` share of the
-    tokens alone; the share `recomputed` of the layers goes forward again.
+    gradient of the weights themselves where they are trained (the head's for new words, experts' for LoRA in them);
+    and forward once for a reference. KTO looks at a second answer of each row, without learning it. The head sees the
+    `scored` share of the tokens alone; the share `recomputed` of the layers goes forward again. Of experts those count
+    that a token goes through, and the router.
     """
     matrices = sum(linear.inputs * linear.outputs for linear in layer_linears(model))
+    expert = sum(matrix.inputs * matrix.outputs for matrix in layer_experts(model))
+    experts = model.top_k * expert + model.experts * model.hidden
     head = scored * model.vocab * model.hidden
     passes = 2 + (job.adapter.kind == "full") + job.method_card.needs_reference
     passes += 2 * (job.method.kind == "kto")
-    of_layers = model.layers * matrices * (passes + recomputed)
+    of_layers = model.layers * (matrices + experts) * (passes + recomputed)
+    of_layers += model.layers * experts * bool(copied_numbers(job, model))
+    # Forward, and back to their inputs and to themselves.
+    of_layers += (3 + recomputed) * lora_mixture_weights(job, model)
     of_head = head * (passes + bool(words_count(job, model)))
     return 2.0 * (of_layers + of_head)
 

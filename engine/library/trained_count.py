@@ -22,7 +22,7 @@ from engine.job.lora_settings import (
     VeraSettings,
 )
 from engine.library.architectures import SUPPORTED, Linear
-from engine.library.memory_need import layer_linears
+from engine.library.memory_need import layer_experts, layer_linears
 from engine.library.model_folder import ModelInfo
 
 _PARTS = {"attention": ("attention",), "mlp": ("mlp",)}
@@ -56,7 +56,15 @@ def _lora(model: ModelInfo, settings: LoraSettings | DoraSettings) -> int:
     for linear in _chosen(model, settings):
         rank = own[linear.part] or settings.rank
         found += rank * (linear.inputs + linear.outputs) + has_lengths * linear.outputs
-    return model.layers * found
+    return model.layers * (found + _of_experts(model, settings))
+
+
+def _of_experts(model: ModelInfo, settings: LoraSettings | DoraSettings) -> int:
+    """LoRA on the matrices of all experts, where it goes there."""
+    if settings.names or settings.targets not in ("all-linear", "mlp"):
+        return 0
+    sizes = sum(matrix.inputs + matrix.outputs for matrix in layer_experts(model))
+    return model.experts * (settings.mlp_rank or settings.rank) * sizes
 
 
 def _loha(model: ModelInfo, settings: LohaSettings) -> int:

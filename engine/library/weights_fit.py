@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from engine.job.errors import ModelError
-from engine.library.architectures import Shape, linears, stored_shape
+from engine.library.architectures import Shape, expert_tensors, linears, stored_shape
 from engine.library.weights import Weights
 
 HEAD = "lm_head.weight"
@@ -18,6 +18,8 @@ def check_tensors(folder: Path, model_type: str, shape: Shape, weights: Weights,
         for linear in linears(model_type, shape):
             wanted = stored_shape(model_type, linear)
             _check_tensor(folder, weights, by_ending, f"{layer}.{linear.name}.weight", wanted)
+        for name, wanted in expert_tensors(model_type, shape):
+            _check_tensor(folder, weights, by_ending, f"{layer}.{name}", wanted)
     embedding = next((by_ending[n] for n in ("embed_tokens.weight", "wte.weight") if n in by_ending), None)
     if embedding is None:
         raise ModelError(f"The weights in {folder} lack the word embeddings.", "Download the model again.")

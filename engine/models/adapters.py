@@ -18,11 +18,12 @@ from peft import PeftConfig, PeftModel, get_peft_model
 from peft.utils import get_peft_model_state_dict, set_peft_model_state_dict
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from transformers import AutoConfig, AutoModelForCausalLM
 
 from engine.job.adapter_settings import BottleneckSettings
 from engine.job.errors import ModelError
 from engine.models.bottleneck import Bottleneck, add_bottlenecks, bottlenecks_off
-from engine.models.embeddings import settle, words_state
+from engine.models.embeddings import learn_words, settle, words_state
 from engine.models.load import quiet
 from engine.models.lora import (
     add_lora,
@@ -32,6 +33,8 @@ from engine.models.lora import (
     pissa_state,
     restore_pissa,
 )
+from engine.models.lora_experts import KIND as LORA_EXPERTS
+from engine.models.lora_experts import experts_off, reopened_experts
 from engine.models.merging import built_in
 from engine.models.own_adapter import (
     ADAPTER_CONFIG,
@@ -71,7 +74,7 @@ def name_base(model: torch.nn.Module, source: str) -> None:
     own = own_adapter(model)
     if isinstance(model, PeftModel):
         model.peft_config["default"].base_model_name_or_path = source
-    elif own is not None:
+    if own is not None:
         own.base_model_name_or_path = source
 
 
@@ -82,13 +85,13 @@ def save_adapter(model: torch.nn.Module, folder: Path, dtype: torch.dtype | None
     """
     folder.mkdir(parents=True, exist_ok=True)
     own = own_adapter(model)
+    if own is not None:
+        write_own(folder, own, dict(trained_parameters(model)))
+        return
     if isinstance(model, PeftModel):
         state, config = _adapter_files(model)
         _portable(config).save_pretrained(str(folder))
         save_file(state, folder / ADAPTER_WEIGHTS, metadata={"format": "pt"})
-        return
-    if own is not None:
-        write_own(folder, own, dict(trained_parameters(model)))
         return
     with quiet():
         weights = _stored(model.state_dict(), dtype)
@@ -147,7 +150,7 @@ def adapter_off(model: Any) -> Iterator[None]:  # Any: PeftModel or a transforme
         off: contextlib.AbstractContextManager[Any] = bottlenecks_off(model)
     else:
         off = model.disable_adapter() if start is None else at_pissa_start(model, start)
-    with off:
+    with off, experts_off(model):
         yield
 
 
@@ -198,7 +201,7 @@ def _portable(config: PeftConfig) -> PeftConfig:
     """The config with its targets in a fixed order: PEFT keeps a set, whose order changes from run to run."""
     portable = copy.copy(config)
     portable.inference_mode = True
-    for name in ("target_modules", "feedforward_modules", "modules_to_save"):
+    for name in ("target_modules", "target_parameters", "feedforward_modules", "modules_to_save"):
         targets = getattr(config, name, None)
         if isinstance(targets, set):
             setattr(portable, name, sorted(targets))
@@ -225,6 +228,7 @@ def _with_empty_adapter(model: Any, config: PeftConfig, folder: Path) -> PeftMod
         with warnings.catch_warnings():
             # That a tied matrix is among what learned: `settle` keeps it one.
             warnings.filterwarnings("ignore", message="Model has `tie_word_embeddings=True`")
+            warnings.filterwarnings("ignore", message="The following rank_pattern keys")  # see `add_lora`
             tuned = get_peft_model(model, fresh)
         settle(tuned)
         return tuned
@@ -292,6 +296,9 @@ def _load_own(model: Any, folder: Path) -> Any:
             if isinstance(part, Bottleneck)
             for key, weight in part.named_parameters()
         }
+    elif own.kind == LORA_EXPERTS:
+        model = _with_empty_experts(model, own, folder) if is_fresh else model
+        expected, is_fresh = dict(trained_parameters(model)), False  # its parameters are its own already
     elif own.kind == "freeze":
         expected = {name: weight for name, weight in model.named_parameters() if name in stored}
         mark(model, own)
@@ -301,10 +308,23 @@ def _load_own(model: Any, folder: Path) -> Any:
     _check_fit(dict(expected), stored, own.base_model_name_or_path, model, folder)
     for name, weight in stored.items():
         _put(model, name, weight, in_place=not is_fresh)
-    reads, writes = word_modules(model)
-    if model.config.tie_word_embeddings and reads.weight is not writes.weight:
-        writes.weight = reads.weight
+    if own.kind != LORA_EXPERTS:
+        reads, writes = word_modules(model)
+        if model.config.tie_word_embeddings and reads.weight is not writes.weight:
+            writes.weight = reads.weight
     return model
+
+
+def _with_empty_experts(model: Any, own: OwnAdapter, folder: Path) -> PeftModel:
+    try:
+        tuned: PeftModel = reopened_experts(model, own)
+        everything, tokens = bool(own.settings.get("embeddings")), own.settings.get("tokens", [])
+        learn_words(tuned, everything, tokens)
+    except (KeyError, TypeError, ValueError) as error:
+        title = f"The adapter in {folder} cannot be read: {error}."
+        raise ModelError(title, "Update Tunewright.") from None
+    mark(tuned, own)
+    return tuned
 
 
 def _bottleneck_settings(own: OwnAdapter, folder: Path) -> BottleneckSettings:
@@ -327,14 +347,17 @@ def _put(model: Any, name: str, weight: torch.Tensor, in_place: bool) -> None:
 
 
 def _load_whole(model: Any, folder: Path) -> Any:
+    local: dict[str, Any] = {"local_files_only": True}
     with quiet():
         try:
-            other = type(model).from_pretrained(
-                folder, dtype=torch.float32, local_files_only=True, use_safetensors=True
-            )
+            is_same = AutoConfig.from_pretrained(folder, **local).model_type == model.config.model_type
+            kind: Any = type(model) if is_same else AutoModelForCausalLM
+            other = kind.from_pretrained(folder, dtype=torch.float32, use_safetensors=True, **local)
         except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
             title = f"The trained model in {folder} cannot be read: {str(error)[:200]}"
             raise ModelError(title, "Use another checkpoint.") from None
+    if not is_same:  # it has grown experts since
+        return other.to(next(model.parameters()).device)
     try:
         model.load_state_dict(other.state_dict())
     except RuntimeError as error:

@@ -41,6 +41,8 @@ def learn_words(model: Any, everything: bool, tokens: Sequence[int]) -> None:
     if isinstance(model, PeftModel):
         if everything or tokens:
             _configure(model, everything, list(tokens))
+            if own is not None:
+                own.settings |= {"embeddings": everything, "tokens": list(tokens)}
     elif own is not None and everything:
         own.settings["embeddings"] = True
         for part in word_modules(model):

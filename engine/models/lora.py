@@ -4,6 +4,7 @@ import contextlib
 import copy
 import dataclasses
 import math
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,11 +16,13 @@ from transformers.pytorch_utils import Conv1D
 
 from engine.job.lora_settings import DoraSettings, LoraSettings
 from engine.models.embeddings import words_off
+from engine.models.mixtures import ROUTER, stacked_targets
 from engine.models.targets import PARTS, is_linear, part_of, target_names
 
 _EXACT_WIDTH = (
     1024  # wider matrices are split by a randomised method: exact singular values take minutes there
 )
+SECOND = (".gate_b", ".up_b", ".down_b")  # the matrices B of LoRA experts
 Start = dict[str, tuple[Tensor, Tensor]]
 
 
@@ -29,7 +32,10 @@ def add_lora(model: PreTrainedModel, settings: LoraSettings) -> PeftModel:
     The adapter is drawn from torch's global generator and adds nothing at first: B is zero. With `pissa` A and B
     are the strongest directions of each matrix, which gives them up (Meng et al. 2024, equations 2 to 4).
     """
-    tuned: Any = get_peft_model(model, _config(model, settings), autocast_adapter_dtype=True)
+    with warnings.catch_warnings():
+        # PEFT looks for the sizes' owners among modules alone; those of stacked experts are parameters.
+        warnings.filterwarnings("ignore", message="The following rank_pattern keys")
+        tuned: Any = get_peft_model(model, _config(model, settings), autocast_adapter_dtype=True)
     if settings.pissa:
         tuned.pissa_start = {
             name: (_a(layer).clone(), _b(layer).clone()) for name, layer in lora_layers(tuned)
@@ -45,7 +51,7 @@ def add_dora(model: PreTrainedModel, settings: DoraSettings) -> PeftModel:
 
 def rate_factor(name: str, settings: object) -> float:
     """How many times the run's learning rate this parameter has: LoRA+ learns B faster (Hayou et al. 2024)."""
-    if isinstance(settings, LoraSettings | DoraSettings) and "lora_B" in name:
+    if isinstance(settings, LoraSettings | DoraSettings) and ("lora_B" in name or name.endswith(SECOND)):
         return settings.b_rate
     return 1.0
 
@@ -119,11 +125,14 @@ def restore_pissa(model: PeftModel, state: dict[str, Tensor]) -> None:
 
 
 def _config(model: PreTrainedModel, settings: LoraSettings) -> LoraConfig:
+    stacked = stacked_targets(model, settings)
+    has_experts = any(name != ROUTER for name in stacked)
     return LoraConfig(
         r=settings.rank,
         lora_alpha=whole(settings.alpha),
         lora_dropout=settings.dropout,
-        target_modules=target_names(model, settings.targets, settings.names),
+        target_modules=target_names(model, settings.targets, settings.names, may_be_none=has_experts),
+        target_parameters=stacked or None,
         rank_pattern=_ranks(model, settings),
         use_rslora=settings.rslora,
         use_dora=settings.dora,
@@ -141,6 +150,9 @@ def _ranks(model: torch.nn.Module, settings: LoraSettings) -> dict[str, int]:
         size = sizes.get(part_of(name)) if is_linear(module) else None
         if size is not None and (settings.names or part_of(name) in PARTS[settings.targets]):
             found[name] = size
+    if settings.mlp_rank is not None:
+        experts = (name for name in stacked_targets(model, settings) if name != ROUTER)
+        found |= dict.fromkeys(experts, settings.mlp_rank)
     return found
 
 

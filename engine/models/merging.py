@@ -39,7 +39,7 @@ def shared_copy(model: Any) -> Any:  # Any: see Merged
 
 
 def can_be_built_in(model: Any) -> bool:  # Any: PeftModel or a transformers model
-    """Whether what was learned can be a part of the weights: prompts and bottlenecks cannot."""
+    """Whether what was learned can be a part of the weights: prompts, bottlenecks and experts cannot."""
     own = own_adapter(model)
     if own is not None:
         return own.kind == "freeze"
@@ -58,6 +58,9 @@ def built_in(model: Any, dtype: torch.dtype) -> Merged:  # Any: PeftModel or a t
         count = int(own.settings["trained_layers"])
         cast_parameters(model, dtype)
         return Merged(model, count, count, 0.0)
+    if own is not None and own.kind == "lora-experts":
+        title = "Experts cannot be built into the model they stand on: each token goes through others."
+        raise ModelError(title, "Export the run as one complete model, and begin from that.")
     base: Any = model.get_base_model() if isinstance(model, PeftModel) else model
     layers = [(name, part) for name, part in base.named_modules() if _is_layer(part)]
     if not layers:
@@ -110,7 +113,12 @@ def _layer_of(name: str) -> str:
 def _merge_layer(layer: Any, dtype: torch.dtype) -> tuple[bool, float, float]:
     """Whether the rounded weight changed, and the squares of what rounding moved and of the whole change."""
     inner = layer.get_base_layer()
-    before = {name: weight.detach() for name, weight in inner.named_parameters(recurse=False)}
+    own = getattr(layer, "parameter_name", None)  # of stacked experts one adapter changes one parameter alone
+    before = {
+        name: weight.detach()
+        for name, weight in inner.named_parameters(recurse=False)
+        if own is None or name == own
+    }
     for name, weight in before.items():
         setattr(inner, name, torch.nn.Parameter(weight.float().clone(), requires_grad=False))
     layer.merge()

@@ -8,6 +8,7 @@ from peft import LNTuningConfig, PeftModel, get_peft_model
 from engine.job.adapter_settings import FreezeSettings, FullSettings, LayerNormSettings
 from engine.job.errors import JobError
 from engine.models.merging import cast_parameters
+from engine.models.narrow_experts import follow_autocast
 from engine.models.own_adapter import OwnAdapter, mark
 from engine.models.targets import decoder_layers, norm_names
 
@@ -43,4 +44,5 @@ def train_all(model: Any, settings: FullSettings) -> Any:  # Any: see train_norm
     """Make every weight trainable and hold it in float32: small corrections would round away in 16 bits."""
     cast_parameters(model, torch.float32)
     model.requires_grad_(True)
+    follow_autocast(model)
     return model

@@ -11,24 +11,27 @@ from engine.job.errors import JobError, ModelError
 PARTS = {"all-linear": ("attention", "mlp"), "attention": ("attention",), "mlp": ("mlp",)}
 
 # Steps of a path that lead away from the language model's own layers, or to a router, which picks experts.
-_NEVER = {"vision_tower", "vision_model", "audio_tower", "multi_modal_projector", "router", "gate", "lm_head"}
+_ELSEWHERE = {"vision_tower", "vision_model", "audio_tower", "multi_modal_projector", "lm_head"}
+_NEVER = _ELSEWHERE | {"router", "gate", "shared_expert_gate"}
 _KEYS_AND_VALUES = {"k_proj", "v_proj", "qkv_proj", "c_attn"}
 _BACK = {"down_proj", "c_proj"}
 
 
-def target_names(model: torch.nn.Module, targets: str, names: Sequence[str] = ()) -> list[str]:
+def target_names(
+    model: torch.nn.Module, targets: str, names: Sequence[str] = (), may_be_none: bool = False
+) -> list[str]:
     """The modules for "all-linear", "attention" or "mlp", never the head, the embeddings or a router.
 
     `names` asks for matrices by their own last names or whole paths instead; a router may be among them.
     Last names alone ("q_proj") where they mean the same modules, else whole paths. Raises ModelError when
-    the model has none, JobError for a name that it has not, or that stands for reading and writing alike.
+    the model has none (unless there `may_be_none`), JobError for a name that it has not, or that stands for reading and writing alike.
     """
     linear = {name: part_of(name) for name, module in model.named_modules() if is_linear(module)}
     if names:
         chosen = _asked_for(model, list(linear), names)
     else:
         chosen = [name for name, part in linear.items() if part in PARTS[targets]]
-    if not chosen:
+    if not chosen and not may_be_none:
         title = f"{type(model).__name__} has no {targets} layers that an adapter could go to."
         raise ModelError(title, "Choose other targets, or full fine-tuning.")
     short = sorted({name.rpartition(".")[2] for name in chosen})

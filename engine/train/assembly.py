@@ -15,20 +15,24 @@ from engine.job.channel import Desk
 from engine.job.errors import ModelError
 from engine.job.job import Job
 from engine.job.method_fields import START
+from engine.job.moe import MOE
 from engine.job.words import learns_all_words, words_rate
 from engine.library.devices import Machine
 from engine.library.lineage import Lineage
 from engine.library.memory_plan import Plan
+from engine.library.mixtures import learning_part, router_learns
 from engine.models.adapters import has_adapter, load_adapter, name_base, trained_parameters
 from engine.models.embeddings import learn_words, word_names
 from engine.models.fingerprint import weights_digest
 from engine.models.generate import answer_ends
 from engine.models.load import LoadedModel
 from engine.models.lora import rate_factor
+from engine.models.mixtures import learn_parts, let_router_learn
 from engine.models.placement import DTYPES
 from engine.models.prompts import is_written
 from engine.models.vocabulary import token_ids
 from engine.train.anchoring import open_reference, watches_start
+from engine.train.balancing import balanced
 from engine.train.batches import Example, Order
 from engine.train.between import Between, Rhythm
 from engine.train.examples import picked
@@ -82,7 +86,7 @@ def assemble(
     rows_at_a_time = fit_into_memory(job, model, fit, loaded, desk)
     reference = open_reference(job, policy, loaded, 2 * rows.count, digest, lineage.start is None, prove)
     state = State(order.updates, job.train.learning_rate)
-    objective = objective_of(job, policy, reference, state.memory)
+    objective = balanced(job, objective_of(job, policy, reference, state.memory), model, state, desk)
     optimizer = optimizer_for(job, fit.plan, trained_parameters(model), rates_of(job, model), desk)
     training = Training(job.train, policy, objective, optimizer, rows.train, order, rows_at_a_time, state)
     facts = facts_of(rows, loaded)
@@ -114,7 +118,7 @@ def trainable_model(
     job: Job, loaded: LoadedModel, lineage: Lineage
 ) -> Any:  # Any: PeftModel or a transformers model
     """The model with the job's adapter, a new one or the earlier run's, or with its own weights free."""
-    model = resolve(ADAPTERS[job.adapter.kind].code)(loaded.model, job.adapter.settings)
+    model = _adapted(job, loaded)
     learn_words(model, learns_all_words(job), token_ids(loaded.tokenizer, lineage.learning))
     name_base(model, job.model.source if lineage.beneath else lineage.source)
     if lineage.start is not None:
@@ -122,6 +126,18 @@ def trainable_model(
             title = "What wrote the earlier run's learned positions was not kept, so they cannot learn on."
             raise ModelError(title, "Begin from the plain model, or choose prompt tuning.")
         load_adapter(model, lineage.start)
+    return model
+
+
+def _adapted(job: Job, loaded: LoadedModel) -> Any:  # Any: see trainable_model
+    """The model with the job's adapter, which may be a mixture of experts that brings its own."""
+    experts = MOE[job.moe.kind]
+    if experts.is_adapter:
+        return resolve(experts.code)(loaded.model, job)
+    if router_learns(job, loaded.info):
+        let_router_learn(loaded.model)
+    model = resolve(ADAPTERS[job.adapter.kind].code)(loaded.model, job.adapter.settings)
+    learn_parts(model, learning_part(job, loaded.info))
     return model
 
 

@@ -10,7 +10,13 @@ import torch
 from engine.job.channel import Desk
 from engine.job.events import Saved
 from engine.job.sections import SavingSection
-from engine.models.adapters import restore_training, save_adapter, trained_parameters, training_state
+from engine.models.adapters import (
+    is_whole,
+    restore_training,
+    save_adapter,
+    trained_parameters,
+    training_state,
+)
 from engine.models.embeddings import written_twice
 from engine.train import checkpoints
 from engine.train.memory import RowsAtATime
@@ -90,7 +96,10 @@ class Keeper:
     def expected_bytes(self) -> int:
         """About the size of the next checkpoint: weights and two moments in float32."""
         trained = sum(weight.numel() for weight in trained_parameters(self._model).values())
-        return trained * 12 + 4 * written_twice(self._model)
+        written = (
+            sum(weight.numel() for weight in self._model.parameters()) if is_whole(self._model) else trained
+        )
+        return written * 4 + trained * 8 + 4 * written_twice(self._model)
 
     def _write_weights(self, folder: Path) -> None:
         save_adapter(self._model, folder)

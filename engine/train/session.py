@@ -12,6 +12,9 @@ from engine.job.job import Job, require_data
 from engine.job.record import update_record
 from engine.library.devices import machine
 from engine.library.lineage import Lineage, lineage_of
+from engine.library.lora_mixture import refuse_lora_mixture
+from engine.library.mixtures import refuse_mixture
+from engine.library.models import check_model
 from engine.library.room import fitted
 from engine.library.speed import remember_speed
 from engine.models.adapters import load_adapter
@@ -21,6 +24,7 @@ from engine.train.anchoring import look_at_reference, watches_start, with_mismat
 from engine.train.assembly import Assembly, assemble, examples_in_use
 from engine.train.checkpoints import newest_whole, step_of
 from engine.train.examples import blocks
+from engine.train.growing import with_grown_experts
 from engine.train.loop import train_loop
 from engine.train.result import discard_result, tell_result, write_result
 from engine.train.rows import PreparedRows, prepare_rows
@@ -41,7 +45,10 @@ def train(job: Job, desk: Desk, resume_from: Path | None = None) -> None:
     desk.tell(Phase("model", "Loading the model"))
     idle = machine()
     lineage = lineage_of(job)
+    refuse_mixture(job, check_model(lineage.folder))
+    refuse_lora_mixture(job, check_model(lineage.folder))
     loaded = load_beginning(lineage, job.model.dtype, job.device.kind, job.model.quantization)
+    loaded = with_grown_experts(job, loaded, desk)
     desk.tell(Phase("rows", "Reading the rows"))
     job, rows = _fitted_rows(job, loaded, desk)
     desk.tell(Phase("first-step", "Taking the first step"))

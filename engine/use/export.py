@@ -11,14 +11,18 @@ from engine.job.errors import JobError, ModelError
 from engine.job.events import Exported
 from engine.job.exports import EXPORTS, export_problem
 from engine.job.tasks import ExportTask
+from engine.library.lora_mixture import as_exported, is_lora_mixture, lora_mixture_export_problem
+from engine.library.mixtures import with_experts
 from engine.library.models import check_model
 from engine.library.tokenizer_files import control_texts
 from engine.models.adapters import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from engine.models.fingerprint import fingerprint
+from engine.models.growing import grows
 from engine.models.own_adapter import is_own
 from engine.use.again import opened_again
 from engine.use.hearing import Ears
 from engine.use.making import Work, Written
+from engine.use.mixture import export_mixture
 from engine.use.open import Opened, is_adapter, open_beside, open_place, own_dtype
 from engine.use.places import find_run_place
 from engine.use.prompts import trial_prompts, words_of
@@ -59,11 +63,14 @@ def export(task: ExportTask, desk: Desk) -> None:
     place = find_run_place(task.run)
     if place.job is None or place.learned is None:
         raise ModelError(f"{task.run} has learned nothing.", "Name a run.")
+    base = check_model(place.base)
     title, advice = export_problem(ADAPTERS[place.job.adapter.kind], task.format)
+    if not title and is_lora_mixture(place.job):
+        title, advice = lora_mixture_export_problem(base.model_type, task.format)
     if title:
         raise ModelError(title, advice)
-    base = check_model(place.base)
-    target = check_target(task.out, bytes_needed(task.format, kind, base, place.learned))
+    written_as = (as_exported if is_lora_mixture(place.job) else with_experts)(place.job, base)
+    target = check_target(task.out, bytes_needed(task.format, kind, written_as, place.learned))
     prompts = trial_prompts(place.job, control_texts(place.base))
     with filled(target) as part:
         work = Work(task, desk, Ears(desk), place, base, part, kind, prompts, {})
@@ -90,6 +97,8 @@ def export(task: ExportTask, desk: Desk) -> None:
 
 def export_merged(work: Work) -> Written:
     """One complete model that stock transformers opens, with tokenizer, template, end tokens and card."""
+    if work.place.job is not None and is_lora_mixture(work.place.job):
+        return export_mixture(work)
     work.phase("model", "Loading the model")
     tuned = open_place(work.place, dtype=work.kind, bases=work.bases)
     work.phase("answers", "Asking the tuned model")
@@ -110,6 +119,9 @@ def export_adapter(work: Work) -> Written:
     learned = work.place.learned
     if learned is None or not is_adapter(learned):
         raise ModelError("This run trained the whole model, so there is no adapter.", "Export it as merged.")
+    if work.place.job is not None and grows(work.place.job):
+        title = "The adapter stands beside experts that its base does not have, so it alone is not the model."
+        raise ModelError(title, "Export it as merged.")
     if work.place.beneath:
         title = (
             "This run began from what another run had learned, so its adapter alone is not the whole model."

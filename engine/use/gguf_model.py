@@ -27,6 +27,9 @@ OTHER_WAY = (
 
 def check_architecture(config: Any) -> None:  # Any: each family has its own config class
     """Raise ModelError when GGUF has no place for this model or we do not know it."""
+    if config.model_type == "qwen2_moe" and config.norm_topk_prob:
+        title = "llama.cpp weighs the experts of Qwen2-MoE models in another way, so a GGUF file would answer wrongly."
+        raise ModelError(title, "Export one complete model instead; transformers and vLLM open it.")
     if config.model_type not in ARCHITECTURES:
         known = "Llama, Mistral, Qwen2 and Qwen3"
         raise ModelError(f"GGUF is written for {known} models; this one is '{config.model_type}'.", OTHER_WAY)

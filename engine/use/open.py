@@ -28,6 +28,7 @@ from engine.models.adapters import ADAPTER_CONFIG, load_adapter
 from engine.models.beginning import with_beneath
 from engine.models.fingerprint import fingerprint
 from engine.models.generate import answer_ends
+from engine.models.growing import grown, grows
 from engine.models.load import LoadedModel, load_model
 from engine.models.merging import Merged, built_in, can_be_built_in, cast_parameters, shared_copy
 from engine.models.placement import DTYPES, SMALLEST_FOR_BFLOAT16, choose_device
@@ -121,13 +122,23 @@ def _base(place: Place, device: str, numbers: torch.dtype, bases: Bases | None) 
     """The base, loaded once; in float32 where the result shall be in other numbers than the base is stored in."""
     stored = check_model(place.base).dtype
     working = stored if DTYPES.get(stored) == numbers else "float32"
-    key = (place.base, place.beneath, place.tokens, choose_device(device), working)
+    key: tuple[object, ...] = (place.base, place.beneath, place.tokens, choose_device(device), working)
+    if place.job is not None and _is_beside_experts(place):
+        key = (*key, place.job.moe, place.job.train.seed)
     found = bases.get(key) if bases is not None else None
     if found is None:
         found = with_beneath(load_model(place.base, working, device), place.beneath, place.tokens)
+        if place.job is not None and _is_beside_experts(place):
+            found = grown(place.job, found)
         if bases is not None:
             bases[key] = found
     return found
+
+
+def _is_beside_experts(place: Place) -> bool:
+    """Whether the run's adapter stands beside experts that its base grew, which are made again."""
+    is_beside = place.learned is not None and is_adapter(place.learned)
+    return is_beside and place.job is not None and grows(place.job)
 
 
 def _with_learned(

@@ -18,7 +18,8 @@ class Expected:
 
     `same`: the tuned model in the export's own numbers. `compare`: as Compare shows it; the same object where
     the numbers are the same. `is_exact` is off for coarser files, whose answers may differ a little. `opens` and
-    `inside`: titles of the first and the last line; `loaded`: who opened it, where that is no stranger.
+    `inside`: titles of the first and the last line; `loaded`: who opened it, where that is no stranger. `more`: lines of
+    this format alone, found before it was written.
     """
 
     same: Trial
@@ -32,6 +33,7 @@ class Expected:
     opens: str = "The folder opens by itself"
     inside: str = "What was learned is built in"
     loaded: str = ""
+    more: tuple[Check, ...] = ()
 
 
 def checks(expected: Expected, found: Reopened) -> Iterator[Check]:
@@ -44,6 +46,7 @@ def checks(expected: Expected, found: Reopened) -> Iterator[Check]:
     detail = f"{how}: {size} million parameters."
     yield Check(title=expected.opens, detail=detail, passed=True)
     yield same_answers(expected, found.trial)
+    yield from expected.more
     yield _template(expected, found)
     yield _stopping(expected, found)
     yield Check(title=expected.inside, detail=expected.learned, passed=expected.is_learned)

@@ -28,7 +28,7 @@ _LOOK_SECONDS = 0.5
 
 
 def bytes_needed(form: str, kind: str, base: ModelInfo, learned: Path) -> int:
-    """About how large an export becomes."""
+    """About how large an export becomes; `base` is the model that it is written as."""
     if form == "adapter":
         return folder_size(learned)[0] + _BESIDE_WEIGHTS
     numbers = own_dtype(base.folder) if kind == "auto" else kind

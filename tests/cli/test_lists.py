@@ -8,6 +8,8 @@ from engine.job.job import Job
 from engine.job.record import RECORD_FILE, RunRecord, update_record, write_record
 from engine.job.sections import DataSource
 from engine.library.runs import create_run
+from tests.models.all_families import model_of
+from tests.models.tiny_models import tiny_tokenizer
 
 
 @pytest.fixture
@@ -66,6 +68,15 @@ def test_models_are_listed_with_the_starter_first(call):
 def test_a_model_is_shown(call, tiny_model):
     shown = json.loads(call("models", "show", tiny_model, "--json").out)
     assert (shown["architecture"], shown["layers"], shown["hidden"]) == ("LlamaForCausalLM", 2, 32)
+
+
+def test_a_model_with_experts_is_shown_with_what_a_token_goes_through(call, tmp_path):
+    model_of("mixtral").save_pretrained(tmp_path)
+    tiny_tokenizer().save_pretrained(tmp_path)
+    shown = json.loads(call("models", "show", tmp_path, "--json").out)
+    # Two layers, each with two of its four experts idle: three matrices of 32 x 48.
+    assert shown["active"] == shown["parameters"] - 2 * 2 * 3 * 32 * 48
+    assert "4 in every layer, 2 for each token" in call("models", "show", tmp_path).out
 
 
 def test_a_broken_model_is_shown_with_its_fault(call, tmp_path):

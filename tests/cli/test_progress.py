@@ -4,7 +4,8 @@ import pytest
 
 from engine.cli.output import Output
 from engine.cli.progress import EventPrinter, size
-from engine.job.events import Phase, Progress, Sampled, Step
+from engine.job.events import Phase, Prepared, Progress, Sampled, Step
+from engine.job.expert_events import Routing
 from engine.library.arithmetic import time_words
 
 
@@ -73,3 +74,29 @@ def test_sizes_are_told_in_words(count, words):
 @pytest.mark.parametrize(("seconds", "words"), [(8, "8 s"), (125, "2 min 05 s"), (4800, "1 h 20 min")])
 def test_times_are_told_in_words(seconds, words):
     assert time_words(seconds) == words
+
+
+def routing(number, dead=()):
+    return Routing(
+        step=number,
+        shares=((0.5, 0.5), (0.25, 0.75)),
+        load_entropy=0.9,
+        max_load=1.5,
+        router_entropy=0.8,
+        top_probability=0.6,
+        balance=2.125,
+        uniform=2.0,
+        dead=dead,
+    )
+
+
+def test_how_experts_are_used_is_one_short_line():
+    text = shown([routing(1)], io.StringIO())
+    assert text == "step 1  experts: 90% even, busiest 1.5 times the mean, balance 2.125 (2 is even)\n"
+    assert "1 of 4 without text" in shown([routing(1, ((1, 0),))], io.StringIO())
+
+
+def test_a_run_of_400_looks_prints_few_lines_about_experts():
+    first = Prepared("cpu", "float32", "", 1, 1, 0, 0, 1, 1, 1, 1, 400, 1, 1, 1)
+    text = shown([first, *(routing(n) for n in range(1, 401))], io.StringIO())
+    assert text.count("experts:") == 11

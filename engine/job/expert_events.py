@@ -1,0 +1,27 @@
+"""What the worker tells of a model with experts."""
+
+from dataclasses import dataclass
+
+from engine.job.events import Event
+
+
+@dataclass(frozen=True)
+class Routing(Event):
+    """How the tokens were shared among the experts since the last such event, told a few hundred times a run.
+
+    `shares`: for each layer each expert's share of all choices, 1 / E where used evenly. Means over the layers:
+    `load_entropy` (1: even, 0: one expert takes all), `router_entropy` (1: a guess, 0: certain), `top_probability`
+    of the first choice, and `balance`, whose value is `uniform` where experts are used evenly. `max_load`: the
+    busiest expert of any layer against the mean. `dead`: [layer, expert], from 0, of those with less than 1 % of the
+    choices in the last 50 updates, once there were so many.
+    """
+
+    step: int
+    shares: tuple[tuple[float, ...], ...]
+    load_entropy: float
+    max_load: float
+    router_entropy: float
+    top_probability: float
+    balance: float
+    uniform: float
+    dead: tuple[tuple[int, ...], ...] = ()

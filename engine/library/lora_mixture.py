@@ -1,0 +1,101 @@
+"""A mixture of LoRA experts by numbers alone: which models can have one, what learns, what its export takes. No torch."""
+
+from dataclasses import dataclass, replace
+
+from engine.job.errors import ModelError
+from engine.job.job import Choice, Job
+from engine.job.moe_settings import LoraExpertsSettings, UpcycleSettings
+from engine.library.memory_need import DTYPE_BYTES, layer_linears
+from engine.library.mixtures import mixture_problem, with_experts
+from engine.library.model_folder import CONFIG, ModelInfo
+from engine.library.weights import read_json
+
+NOT_DENSE = (
+    "A mixture of experts cannot become one dense model again: each token goes through other experts, chosen by "
+    "what it is."
+)
+QWEN2_CAVEAT = (
+    "Qwen2 models of experts open in transformers and vLLM only: llama.cpp weighs their experts in another way, so no "
+    "GGUF file is made."
+)
+
+
+@dataclass(frozen=True)
+class ExportSize:
+    """What the exported model is: its weights, those each token goes through, bytes on disk and in memory."""
+
+    parameters: int
+    active: int
+    file_bytes: int
+    memory_bytes: int
+
+
+def is_lora_mixture(job: Job) -> bool:
+    """Whether the job trains LoRA experts beside its model."""
+    return isinstance(job.moe.settings, LoraExpertsSettings)
+
+
+def lora_mixture_problem(model: ModelInfo) -> tuple[str, str]:
+    """Why a model cannot have LoRA experts, and what to do instead; both empty if it can. Reads its config alone."""
+    config = read_json(model.folder / CONFIG)
+    title, advice = mixture_problem(config)
+    bend = config.get("hidden_act") or "silu"
+    if not title and bend != "silu":
+        title = f"This model bends its numbers by '{bend}'; LoRA experts are made for 'silu'."
+        advice = "Choose LoRA without experts."
+    return title, advice
+
+
+def refuse_lora_mixture(job: Job, model: ModelInfo) -> None:
+    """Raise ModelError, in one sentence, where the job wants LoRA experts that this base cannot have."""
+    if not is_lora_mixture(job):
+        return
+    title, advice = lora_mixture_problem(model)
+    if title:
+        raise ModelError(title, advice)
+
+
+def lora_mixture_count(job: Job, model: ModelInfo) -> int:
+    """Numbers that learn: LoRA on attention, and for each layer the experts' A and B and the router."""
+    adapter, settings = job.adapter.settings, job.moe.settings
+    rank = adapter.mlp_rank or adapter.rank
+    shared = sum(
+        (adapter.attention_rank or adapter.rank) * (linear.inputs + linear.outputs)
+        for linear in layer_linears(model)
+        if linear.part == "attention"
+    )
+    expert = 3 * rank * (model.hidden + model.intermediate)
+    return model.layers * (shared + settings.experts * (expert + model.hidden))
+
+
+def lora_mixture_weights(job: Job, model: ModelInfo) -> int:
+    """Weights of experts and routers that one token goes through; 0 for another job."""
+    if not is_lora_mixture(job):
+        return 0
+    adapter, settings = job.adapter.settings, job.moe.settings
+    expert = 3 * (adapter.mlp_rank or adapter.rank) * (model.hidden + model.intermediate)
+    return model.layers * (settings.top_k * expert + settings.experts * model.hidden)
+
+
+def as_exported(job: Job, model: ModelInfo) -> ModelInfo:
+    """The stock model of experts that the run's export will be."""
+    settings = job.moe.settings
+    grown = UpcycleSettings(experts=settings.experts, top_k=settings.top_k)
+    return with_experts(replace(job, moe=Choice("upcycle", grown)), model)
+
+
+def export_size(job: Job, model: ModelInfo, dtype: str) -> ExportSize:
+    """What the export of a mixture of LoRA experts takes in numbers of `dtype`, computed before it is made."""
+    found = as_exported(job, model)
+    taken = found.parameters * DTYPE_BYTES[dtype]
+    return ExportSize(found.parameters, found.active, taken, taken)
+
+
+def lora_mixture_export_problem(model_type: str, format: str) -> tuple[str, str]:
+    """Why a mixture of LoRA experts on such a base cannot leave in that format, and what to do; empty if it can."""
+    if format != "gguf":
+        return "", ""
+    advice = "Export it as one complete model."
+    if model_type == "qwen2":
+        return QWEN2_CAVEAT, advice
+    return "GGUF files are not written for models of experts yet.", advice

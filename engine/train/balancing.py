@@ -1,0 +1,109 @@
+"""The balance loss beside a method's own: every method learns with it where a model has experts that learn."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from engine.job.channel import Desk
+from engine.job.job import Job
+from engine.job.moe_settings import KeepSettings
+from engine.methods.balance import Choices, balance_loss, choices_of, z_loss
+from engine.methods.loss import Loss, Totals
+from engine.models.routing import Heard, listening, routers_of, set_router_noise
+from engine.train.batches import Batch, Example
+from engine.train.objective import BatchLoss, Objective
+from engine.train.routing_watch import RoutingWatch
+from engine.train.state import State
+
+
+@dataclass(frozen=True)
+class _Weights:
+    """How strongly balance and z-loss count, and the router's noise until an update."""
+
+    balance: float
+    z: float
+    noise: float
+    noisy_updates: float
+
+
+def balanced(
+    job: Job, objective: Objective, model: Any, state: State, desk: Desk
+) -> Objective:  # Any: PeftModel or a transformers model
+    """`objective` with the balance loss of the model's routers; itself for a model whose routers do not learn."""
+    routers = routers_of(model)
+    settings = job.moe.settings
+    if not routers or (isinstance(settings, KeepSettings) and not settings.train_router):
+        return objective
+    noisy = settings.noise_share * state.steps
+    weights = _Weights(settings.balance, settings.z_loss, settings.router_noise, noisy)
+    watch = RoutingWatch(desk, state.steps, float(routers[0].top_k))
+    return BalancedObjective(objective, model, weights, state, watch)
+
+
+class BalancedObjective:
+    """A method's loss and, beside it, the routers' own, heard in the very pass that the method learns from.
+
+    Passes without a gradient (a reference, a baseline, the rows kept back) are neither heard nor balanced. A part of
+    an update weighs by its count, as in the method's loss, so that the whole is their weighted mean. The routers'
+    losses add their gradient and leave the value that is told as the method's own.
+    """
+
+    def __init__(
+        self, objective: Objective, model: Any, weights: _Weights, state: State, watch: RoutingWatch
+    ) -> None:
+        self.needs_numbers = True
+        self._objective, self._model, self._weights = objective, model, weights
+        self._state, self._watch = state, watch
+        self._top_k = int(routers_of(model)[0].top_k)
+
+    def over(self, examples: Sequence[Example], size: int) -> BatchLoss:
+        """The loss of each batch, with the routers' own where it is learned from."""
+        self._watch.begin()
+        loss_of = self._objective.over(examples, size)
+        is_noisy = self._state.step < self._weights.noisy_updates
+        set_router_noise(self._model, self._weights.noise if is_noisy else 0.0)
+
+        def of(batch: Batch) -> Loss:
+            if not torch.is_grad_enabled():
+                return loss_of(batch)
+            with listening(self._model) as heard:
+                loss = loss_of(batch)
+            return self._with_routers(loss, heard)
+
+        return of
+
+    def corrected(self, step: int) -> None:
+        """The method remembers what it does."""
+        self._objective.corrected(step)
+
+    def read(self, total: Totals) -> None:
+        """The figures of update `state.step` are told."""
+        self._watch.corrected(self._state.step)
+        self._objective.read(total)
+
+    def _with_routers(self, loss: Loss, heard: Sequence[Heard]) -> Loss:
+        layers = [torch.cat(parts) for parts in zip(*(each.of_tokens() for each in heard), strict=True)]
+        top_k = self._top_k
+        balance = torch.stack([balance_loss(scores, top_k) for scores in layers]).mean()
+        beside = self._weights.balance * balance
+        if self._weights.z:
+            beside = beside + self._weights.z * torch.stack([z_loss(scores) for scores in layers]).mean()
+        choices = [choices_of(scores, top_k) for scores in layers]
+        self._watch.add(choices, float(balance.detach()))
+        beside = beside * loss.count
+        figures = {"balance": balance, "max_load": _busiest(choices), "router_entropy": _uncertainty(choices)}
+        weighed = {name: (value.detach() * loss.count, float(loss.count)) for name, value in figures.items()}
+        return replace(loss, sum=loss.sum + (beside - beside.detach()), metrics={**loss.metrics, **weighed})
+
+
+def _busiest(choices: Sequence[Choices]) -> Tensor:
+    """The busiest expert of a layer against the mean, averaged over the layers."""
+    return torch.stack([layer.counts.max() / layer.counts.mean().clamp(min=1e-9) for layer in choices]).mean()
+
+
+def _uncertainty(choices: Sequence[Choices]) -> Tensor:
+    """The mean entropy of the router's probabilities, over log E."""
+    return torch.stack([layer.entropy / max(1, layer.tokens) for layer in choices]).mean()

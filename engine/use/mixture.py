@@ -1,0 +1,106 @@
+"""The export of a mixture of LoRA experts: a stock model of experts, held against the mixture as it was trained."""
+
+import dataclasses
+from typing import Any
+
+import torch
+
+from engine.job.events import Check
+from engine.library.lora_mixture import NOT_DENSE, QWEN2_CAVEAT
+from engine.models.fingerprint import fingerprint
+from engine.models.generate import evaluating
+from engine.models.placement import DTYPES
+from engine.models.stock_mixture import as_stock
+from engine.use.making import Work, Written
+from engine.use.open import Opened, open_place, own_dtype
+from engine.use.receipt import Expected
+from engine.use.stranger import Export
+from engine.use.trial import Trial
+from engine.use.writing import write_model
+
+MIXTURE_CODE = f"""from transformers import AutoModelForCausalLM, AutoTokenizer
+
+# {NOT_DENSE}
+model = AutoModelForCausalLM.from_pretrained("this-folder")
+tokenizer = AutoTokenizer.from_pretrained("this-folder")"""
+_SAME = 1e-4  # of any logit, in 32 bits
+_NATS = 0.05  # mean KL divergence per place, in 16 bits: a router's near ties may fall otherwise there
+_AGREED = 0.9  # of the places, in 16 bits
+
+
+@dataclasses.dataclass(frozen=True)
+class Nearness:
+    """Two models' predictions at the same places: largest difference of a logit, mean KL, share of the same first."""
+
+    places: int
+    difference: float
+    divergence: float
+    agreed: float
+
+
+def export_mixture(work: Work) -> Written:
+    """One complete model of experts that stock transformers opens, with tokenizer, template, end tokens and card."""
+    work.phase("model", "Loading the model")
+    kind = own_dtype(work.place.base) if work.kind == "auto" else work.kind
+    trained = open_place(work.place, bases=work.bases)
+    work.phase("answers", "Asking the tuned model")
+    compare = work.ask(trained)
+    work.phase("merging", "Making the experts whole")
+    merged = as_stock(open_place(work.place, dtype=kind, bases=work.bases).model, DTYPES[kind])
+    loaded = dataclasses.replace(trained.loaded, model=merged.model, dtype=kind)
+    stock = dataclasses.replace(trained, loaded=loaded, merged=merged)
+    near = nearness(trained.model, stock.model, compare, trained.loaded.device)
+    same = work.ask(stock)
+    work.phase("writing", "Writing the model")
+    write_model(stock, work.part, work.task.shard_gigabytes, work.progress("Writing the model", "bytes"))
+    work.write_card("merged", kind, _code(stock))
+    words = f"{merged.layers} layers of experts {trained.fingerprint} made whole. {NOT_DENSE}"
+    expected = Expected(
+        same,
+        compare,
+        kind,
+        stock.end_ids,
+        stock.tokenizer,
+        words,
+        merged.layers_changed > 0,
+        more=(near_enough(near, kind),),
+    )
+    return Written(Export(work.part, device=loaded.device), expected, fingerprint(stock.model))
+
+
+def nearness(one: Any, other: Any, trial: Trial, device: str) -> Nearness:  # Any: transformers models
+    """How near two models' predictions are at every place of the trial's prompts."""
+    places, difference, divergence, agreed = 0, 0.0, 0.0, 0
+    for ids in trial.prompt_ids:
+        a, b = _logits(one, ids, device), _logits(other, ids, device)
+        logs = torch.log_softmax(a, dim=-1)
+        places += len(ids)
+        difference = max(difference, float((a - b).abs().max()))
+        divergence += float((logs.exp() * (logs - torch.log_softmax(b, dim=-1))).sum())
+        agreed += int((a.argmax(-1) == b.argmax(-1)).sum())
+    return Nearness(places, difference, divergence / max(1, places), agreed / max(1, places))
+
+
+def near_enough(near: Nearness, dtype: str) -> Check:
+    """The receipt's line: in 32 bits by the largest difference, in 16 by divergence and agreement."""
+    title = "It predicts as the mixture that was trained"
+    if dtype == "float32":
+        detail = f"At {near.places} places no score differs by more than {near.difference:.1e}."
+        return Check(title, detail, near.places > 0 and near.difference <= _SAME)
+    detail = (
+        f"At {near.agreed:.0%} of {near.places} places the same word; divergence {near.divergence:.1e} nats."
+    )
+    passed = near.places > 0 and near.divergence <= _NATS and near.agreed >= _AGREED
+    return Check(title, detail, passed)
+
+
+def _logits(model: Any, ids: list[int], device: str) -> torch.Tensor:
+    """(T, V) in float32."""
+    with evaluating(model), torch.no_grad():
+        logits: torch.Tensor = model(input_ids=torch.tensor([ids], device=device), use_cache=False).logits
+    return logits[0].float()
+
+
+def _code(stock: Opened) -> str:
+    is_qwen2 = stock.model.config.model_type == "qwen2_moe"
+    return MIXTURE_CODE.replace("\nmodel", f"\n# {QWEN2_CAVEAT}\nmodel", 1) if is_qwen2 else MIXTURE_CODE

@@ -1,0 +1,82 @@
+"""The `[moe]` section: what may be chosen together, and words for what may not."""
+
+import pytest
+
+from engine.job.clashes import refuse_clashes
+from engine.job.errors import JobError
+from engine.job.job import Job, choose, job_from_values, job_values, with_kind
+from engine.job.moe import MOE
+from engine.job.settings import setting_fields
+
+
+def job_of(kind="lora-experts", adapter=None, **values):
+    sections = {"moe": {"kind": kind, **values}}
+    return job_from_values(sections | ({"adapter": adapter} if adapter else {}))
+
+
+def test_a_mixture_goes_into_the_file_and_comes_back():
+    job = job_of(experts=8, top_k=4, balance=0.02, z_loss=0.001, router_noise=0.5, noise_share=0.2)
+    values = job_values(job)["moe"]
+    assert values["kind"] == "lora-experts"
+    assert (values["experts"], values["top_k"], values["noise_share"]) == (8, 4, 0.2)
+    assert job_from_values({"moe": values}).moe == job.moe
+
+
+def test_nothing_is_split_unless_it_is_asked_for():
+    assert Job().moe.kind == "none"
+    refuse_clashes(Job())
+
+
+def test_one_expert_a_token_is_refused_with_its_reason():
+    with pytest.raises(JobError, match="the router would never learn"):
+        refuse_clashes(job_of(top_k=1))
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"experts": 3}, "2, 4 or 8"),
+        ({"experts": 2, "top_k": 4}, "only 2 experts"),
+        ({"kind": "upcycle", "top_k": 1}, "the router would never learn"),
+        ({"kind": "assemble", "sources": ["a", "b", "c"]}, "has 3 models"),
+        ({"kind": "assemble"}, "has 0 models"),
+    ],
+)
+def test_numbers_that_no_stock_model_takes_are_refused(values, words):
+    with pytest.raises(JobError, match=words):
+        refuse_clashes(job_of(**values))
+
+
+@pytest.mark.parametrize(
+    ("adapter", "words"),
+    [
+        ({"kind": "dora"}, "needs LoRA"),
+        ({"kind": "full"}, "needs LoRA"),
+        ({"kind": "lora", "pissa": True}, "adapter.pissa"),
+        ({"kind": "lora", "dora": True}, "adapter.dora"),
+        ({"kind": "lora", "dropout": 0.1}, "adapter.dropout"),
+        ({"kind": "lora", "names": ["q_proj"]}, "adapter.names"),
+        ({"kind": "lora", "targets": "mlp"}, "adapter.targets"),
+    ],
+)
+def test_small_experts_want_a_plain_lora(adapter, words):
+    with pytest.raises(JobError, match=words):
+        refuse_clashes(job_of(adapter=adapter))
+
+
+def test_as_many_experts_a_token_as_there_are_is_allowed():
+    refuse_clashes(job_of(experts=2, top_k=2))
+
+
+@pytest.mark.parametrize("kind", MOE)
+def test_another_card_keeps_what_it_has_too(kind):
+    job = job_of(balance=0.05)
+    assert with_kind(job, "moe", kind).moe.settings.balance == 0.05
+
+
+@pytest.mark.parametrize("kind", MOE)
+def test_every_field_of_the_router_means_the_same_on_every_card(kind):
+    own = {field.name: field.setting for field in setting_fields(MOE[kind].settings)}
+    for name in ("balance", "z_loss", "router_noise", "noise_share"):
+        assert own[name] == {f.name: f.setting for f in setting_fields(MOE["none"].settings)}[name]
+    assert choose(MOE, kind, "moe").settings == MOE[kind].settings()
