@@ -142,10 +142,10 @@ def _loss(model: Any, ids: torch.Tensor) -> torch.Tensor:
     with listening(model) as heard:
         logits = model(input_ids=ids, use_cache=False).logits
     loss = functional.cross_entropy(logits[0, :-1].float(), ids[0, 1:])
-    scores = [layer for each in heard for layer in each.of_tokens()]
-    for layer in scores:
-        choices_of(layer, TOP_K)
-        loss = loss + 0.01 * balance_loss(layer, TOP_K) / len(scores)
+    scores = [layer for each in heard for layer in each.scores]
+    if scores:
+        choices_of(torch.stack(scores), TOP_K)
+        loss = loss + 0.01 * balance_loss(torch.stack(scores), TOP_K).mean()
     return loss
 
 

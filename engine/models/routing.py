@@ -40,10 +40,6 @@ class Heard:
     is_real: Tensor | None
     scores: list[Tensor] = field(default_factory=list)
 
-    def of_tokens(self) -> list[Tensor]:
-        """The scores of real tokens alone."""
-        return self.scores if self.is_real is None else [layer[self.is_real] for layer in self.scores]
-
 
 def routers_of(model: torch.nn.Module) -> list[Any]:  # Any: ours, and those of transformers' own families
     """The routers of a model, first layer to last; none where it has no experts."""

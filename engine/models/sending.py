@@ -1,5 +1,6 @@
-"""From main memory to where training happens, without waiting for it."""
+"""From main memory to where training happens and back, without waiting for it."""
 
+import torch
 from torch import Tensor
 
 
@@ -14,3 +15,15 @@ def sent(tensor: Tensor, device: str) -> Tensor:
     if device.partition(":")[0] == "cuda":
         return tensor.pin_memory().to(device, non_blocking=True)
     return tensor.to(device)
+
+
+def fetched(tensor: Tensor) -> Tensor:
+    """The tensor in main memory.
+
+    From an NVIDIA GPU it comes in its turn: its numbers may be looked at once something that was asked of the GPU later
+    is known to be done.
+    """
+    if tensor.is_cuda:
+        there = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)
+        return there.copy_(tensor.detach(), non_blocking=True)
+    return tensor.detach().cpu()

@@ -46,24 +46,28 @@ def balanced(
 class BalancedObjective:
     """A method's loss and, beside it, the routers' own, heard in the very pass that the method learns from.
 
-    Passes without a gradient (a reference, a baseline, the rows kept back) are neither heard nor balanced. A part of
-    an update weighs by its count, as in the method's loss, so that the whole is their weighted mean. The routers'
-    losses add their gradient and leave the value that is told as the method's own.
+    Passes without a gradient (a reference, a baseline, the rows kept back) are neither heard nor balanced, and neither
+    is what proves fast paths. A token counts once for each time that it goes through the model: padding never, a
+    prompt that both answers of a pair share once where it stands in the row once, and twice where it is read twice. A
+    part of an update weighs by its count, as in the method's loss, so that the whole is their weighted mean. The
+    routers' losses add their gradient and leave the value that is told as the method's own.
     """
 
     def __init__(
         self, objective: Objective, model: Any, weights: _Weights, state: State, watch: RoutingWatch
     ) -> None:
-        self.needs_numbers = True
+        self.needs_numbers = objective.needs_numbers
         self._objective, self._model, self._weights = objective, model, weights
         self._state, self._watch = state, watch
+        self._corrected = 0
         self._top_k = int(routers_of(model)[0].top_k)
 
     def over(self, examples: Sequence[Example], size: int) -> BatchLoss:
         """The loss of each batch, with the routers' own where it is learned from."""
         self._watch.begin()
         loss_of = self._objective.over(examples, size)
-        is_noisy = self._state.step < self._weights.noisy_updates
+        done = max(self._state.step, self._corrected)  # what was read may be one update behind
+        is_noisy = done < self._weights.noisy_updates
         set_router_noise(self._model, self._weights.noise if is_noisy else 0.0)
 
         def of(batch: Batch) -> Loss:
@@ -76,34 +80,54 @@ class BalancedObjective:
         return of
 
     def corrected(self, step: int) -> None:
-        """The method remembers what it does."""
+        """The figures are on their way; the method remembers what it does."""
+        self._corrected = step
+        self._watch.corrected()
         self._objective.corrected(step)
 
     def read(self, total: Totals) -> None:
         """The figures of update `state.step` are told."""
-        self._watch.corrected(self._state.step)
+        self._watch.read(self._state.step)
         self._objective.read(total)
 
     def _with_routers(self, loss: Loss, heard: Sequence[Heard]) -> Loss:
-        layers = [torch.cat(parts) for parts in zip(*(each.of_tokens() for each in heard), strict=True)]
-        top_k = self._top_k
-        balance = torch.stack([balance_loss(scores, top_k) for scores in layers]).mean()
-        beside = self._weights.balance * balance
+        scores, is_real = _together(heard)
+        balance = balance_loss(scores, self._top_k, is_real)
+        beside = self._weights.balance * balance.mean()
         if self._weights.z:
-            beside = beside + self._weights.z * torch.stack([z_loss(scores) for scores in layers]).mean()
-        choices = [choices_of(scores, top_k) for scores in layers]
-        self._watch.add(choices, float(balance.detach()))
+            beside = beside + self._weights.z * z_loss(scores, is_real).mean()
+        choices = choices_of(scores, self._top_k, is_real)
+        self._watch.add(choices, balance)
         beside = beside * loss.count
-        figures = {"balance": balance, "max_load": _busiest(choices), "router_entropy": _uncertainty(choices)}
-        weighed = {name: (value.detach() * loss.count, float(loss.count)) for name, value in figures.items()}
+        figures = {
+            "balance": balance.detach().mean(),
+            "max_load": _busiest(choices),
+            "router_entropy": _uncertainty(choices),
+        }
+        weighed = {name: (value * loss.count, loss.count) for name, value in figures.items()}
         return replace(loss, sum=loss.sum + (beside - beside.detach()), metrics={**loss.metrics, **weighed})
 
 
-def _busiest(choices: Sequence[Choices]) -> Tensor:
+def _together(heard: Sequence[Heard]) -> tuple[Tensor, Tensor | None]:
+    """Scores (L, N, E) of all layers over all passes, and which of the N are tokens (None: all)."""
+    scores = torch.cat([torch.stack(each.scores) for each in heard], dim=1)
+    if all(each.is_real is None for each in heard):
+        return scores, None
+    real = [
+        torch.ones(len(each.scores[0]), dtype=torch.bool, device=scores.device)
+        if each.is_real is None
+        else each.is_real
+        for each in heard
+    ]
+    return scores, torch.cat(real)
+
+
+def _busiest(choices: Choices) -> Tensor:
     """The busiest expert of a layer against the mean, averaged over the layers."""
-    return torch.stack([layer.counts.max() / layer.counts.mean().clamp(min=1e-9) for layer in choices]).mean()
+    counts = choices.counts
+    return (counts.amax(dim=-1) / counts.mean(dim=-1).clamp(min=1e-9)).mean()
 
 
-def _uncertainty(choices: Sequence[Choices]) -> Tensor:
+def _uncertainty(choices: Choices) -> Tensor:
     """The mean entropy of the router's probabilities, over log E."""
-    return torch.stack([layer.entropy / max(1, layer.tokens) for layer in choices]).mean()
+    return (choices.entropy / choices.tokens.clamp(min=1)).mean()

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from engine.job.errors import TrainingError
 from engine.methods.loss import Loss, Totals, add_up
+from engine.models.sending import fetched
 from engine.train.batches import Example
 from engine.train.objective import Objective
 from engine.train.state import Correction, State
@@ -30,13 +31,10 @@ class Figures:
     def __init__(self, losses: Sequence[Loss], norm: Tensor) -> None:
         self._losses = losses
         numbers = torch.stack([each.detach().float() for each in (norm, *_tensors(losses))])
-        self._arrived: torch.cuda.Event | None = None
-        if norm.is_cuda:
-            self._numbers = torch.empty(numbers.shape, pin_memory=True).copy_(numbers, non_blocking=True)
-            self._arrived = torch.cuda.Event()
+        self._numbers = fetched(numbers)
+        self._arrived = torch.cuda.Event() if norm.is_cuda else None
+        if self._arrived is not None:
             self._arrived.record()
-        else:
-            self._numbers = numbers.cpu()
 
     def read(self) -> tuple[Totals, float]:
         """Mean loss and metrics, and the gradient's norm; waits for this update, not for those begun after it."""

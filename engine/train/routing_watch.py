@@ -2,7 +2,6 @@
 
 import math
 from collections import deque
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -11,38 +10,51 @@ from engine.job.channel import Desk
 from engine.job.events import Remark
 from engine.job.expert_events import Routing
 from engine.methods.balance import Choices
+from engine.models.sending import fetched
 
 _TOLD = 400  # times a run at most, so that many layers of many experts do not fill the disk
 _WINDOW = 50  # updates in which a dead expert must have been without tokens
 _DEAD = 0.01  # of a layer's choices
+_BESIDE = 4  # numbers behind each layer's counts: entropy, top, tokens, balance
 
 
 class RoutingWatch:
-    """Counts of one run. After a resume the figures begin anew; what was told stays."""
+    """Counts of one run. After a resume the figures begin anew; what was told stays.
+
+    Numbers are read no sooner than the ledger reads those of their update: nobody waits for a GPU because of them.
+    """
 
     def __init__(self, desk: Desk, updates: int, uniform: float) -> None:
         self._desk, self._updates, self._uniform = desk, updates, uniform
         self._every = max(1, math.ceil(updates / _TOLD))
+        self._now: list[Tensor] = []
+        self._begun: deque[Tensor | None] = deque()
         self._recent: deque[Tensor] = deque(maxlen=_WINDOW)
-        self._untold: list[_Update] = []
-        self._now = _Update()
+        self._untold: list[Tensor] = []
         self._is_warned = False
 
     def begin(self) -> None:
         """An update begins, or begins again."""
-        self._now = _Update()
+        self._now = []
 
-    def add(self, layers: Sequence[Choices], balance: float) -> None:
-        """What the layers' routers chose for a part of the update, and the mean of their balance losses."""
-        self._now.parts.append((list(layers), balance))
+    def add(self, choices: Choices, balance: Tensor) -> None:
+        """What the layers' routers chose for a part of the update, and their balance losses (L,)."""
+        beside = torch.stack((choices.entropy, choices.top, choices.tokens, balance.detach()), dim=1)
+        self._now.append(torch.cat((choices.counts, beside), dim=1))
 
-    def corrected(self, step: int) -> None:
-        """The update is done; it is told where it is time to."""
-        if not self._now.parts:
+    def corrected(self) -> None:
+        """The update is on its way, and so are its numbers."""
+        self._begun.append(fetched(torch.stack(self._now)) if self._now else None)
+        self._now = []
+
+    def read(self, step: int) -> None:
+        """The next update in order, `step`, is done; it is told where it is time to."""
+        parts = self._begun.popleft()
+        if parts is None:
             return
-        self._recent.append(self._now.counts())
-        self._untold.append(self._now)
-        self._now = _Update()
+        parts = parts.double()
+        self._recent.append(parts[..., :-_BESIDE].sum(0))
+        self._untold.append(parts)
         if step % self._every == 0 or step in (1, self._updates):
             event = self._event(step)
             self._desk.tell(event)
@@ -50,20 +62,21 @@ class RoutingWatch:
             self._warn(event)
 
     def _event(self, step: int) -> Routing:
-        parts = [part for update in self._untold for part in update.parts]
-        counts = torch.stack([update.counts() for update in self._untold]).sum(0)
+        parts = torch.cat(self._untold)  # (P, L, E + 4), of all parts of all updates
+        counts = parts[..., :-_BESIDE].sum(0)
         shares = counts / counts.sum(dim=1, keepdim=True).clamp(min=1)
-        layers, experts = shares.shape
-        tokens = max(1, sum(choices[0].tokens for choices, _ in parts))
+        experts = shares.shape[1]
+        entropies, tops, tokens, balances = parts[..., -_BESIDE:].unbind(-1)
+        looked_at = max(1.0, float(tokens.sum()))  # each token in each layer
         entropy = -torch.special.xlogy(shares, shares).sum(dim=1).mean() / math.log(experts)
         return Routing(
             step=step,
             shares=tuple(tuple(round(share, 4) for share in layer) for layer in shares.tolist()),
             load_entropy=float(entropy),
             max_load=float(shares.max() * experts),
-            router_entropy=sum(float(c.entropy) for choices, _ in parts for c in choices) / (tokens * layers),
-            top_probability=sum(float(c.top) for choices, _ in parts for c in choices) / (tokens * layers),
-            balance=sum(balance * choices[0].tokens for choices, balance in parts) / tokens,
+            router_entropy=float(entropies.sum()) / looked_at,
+            top_probability=float(tops.sum()) / looked_at,
+            balance=float((balances * tokens).sum()) / looked_at,
             uniform=self._uniform,
             dead=self._dead(),
         )
@@ -83,16 +96,3 @@ class RoutingWatch:
         counts = torch.stack(list(self._recent)).sum(0)
         share = counts / counts.sum(dim=1, keepdim=True).clamp(min=1)
         return tuple(tuple(place) for place in (share < _DEAD).nonzero().tolist())
-
-
-class _Update:
-    """The parts of one update: what each layer chose, and the balance loss."""
-
-    def __init__(self) -> None:
-        self.parts: list[tuple[list[Choices], float]] = []
-
-    def counts(self) -> Tensor:
-        """(L, E): how often each layer chose each expert."""
-        return torch.stack(
-            [torch.stack([choices.counts for choices in layers]) for layers, _ in self.parts]
-        ).sum(0)

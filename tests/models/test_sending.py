@@ -1,8 +1,9 @@
 import dataclasses
+from types import SimpleNamespace
 
 import torch
 
-from engine.models.sending import sent
+from engine.models.sending import fetched, sent
 from engine.train.batches import collate
 from tests.train.tiny_runs import example
 
@@ -28,3 +29,17 @@ def test_a_batch_is_sent_whole():
             assert (after.device.type, after.shape) == ("meta", before.shape)
         else:
             assert after == before
+
+
+def test_numbers_come_back_into_memory_that_stays_in_place(monkeypatch):
+    assert fetched(torch.ones(2, requires_grad=True)).requires_grad is False
+    made, empty = [], torch.empty
+
+    def noted(shape, dtype, pin_memory):
+        made.append(pin_memory)
+        return empty(shape, dtype=dtype)
+
+    monkeypatch.setattr(torch, "empty", noted)
+    on_card = SimpleNamespace(is_cuda=True, shape=(2,), dtype=torch.float32, detach=lambda: torch.ones(2))
+    assert fetched(on_card).tolist() == [1, 1]
+    assert made == [True]

@@ -119,18 +119,20 @@ def test_rows_one_after_another_and_padded_rows_have_the_same_balance_loss():
     for batch in (pack(rows), collate(rows)):
         with listening(tuned) as heard:
             scored_logits(tuned, batch)
-        layers = heard[0].of_tokens()
-        assert [len(layer) for layer in layers] == [24, 24]
-        found.append([balance_loss(layer, 2) for layer in layers])
-    torch.testing.assert_close(torch.stack(found[0]), torch.stack(found[1]), atol=1e-5, rtol=1e-5)
+        scores, is_real = torch.stack(heard[0].scores), heard[0].is_real
+        assert choices_of(scores, 2, is_real).tokens.tolist() == [24, 24]
+        found.append(balance_loss(scores, 2, is_real))
+    torch.testing.assert_close(found[0], found[1], atol=1e-5, rtol=1e-5)
     with listening(tuned) as heard:
         scored_logits(tuned, collate(rows))
-    unmasked = torch.stack([balance_loss(layer, 2) for layer in heard[0].scores])
-    assert not torch.allclose(unmasked, torch.stack(found[1]), atol=1e-3)
+    unmasked = balance_loss(torch.stack(heard[0].scores), 2)
+    assert not torch.allclose(unmasked, found[1], atol=1e-3)
 
 
 class FixedObjective:
     """A method whose loss is a pass through the model, weighing as much as it is told to."""
+
+    needs_numbers = False
 
     def __init__(self, model, counts):
         self.model, self.counts = model, iter(counts)
@@ -167,7 +169,7 @@ def test_parts_of_an_update_weigh_by_their_counts_and_leave_the_told_loss_alone(
     for part, share in zip(parts, (0.75, 0.25), strict=True):
         with listening(tuned) as heard:
             tuned(input_ids=part)
-        expected = expected + share * torch.stack([balance_loss(s, 2) for s in heard[0].scores]).mean()
+        expected = expected + share * balance_loss(torch.stack(heard[0].scores), 2).mean()
     (0.5 * expected).backward()
     torch.testing.assert_close(found, router.weight.grad, atol=1e-7, rtol=1e-4)
     sums = [loss.metrics["balance"] for loss in losses]
@@ -211,10 +213,11 @@ def test_a_router_that_starts_biased_is_balanced_by_training(tmp_path, monkeypat
     assert found[0.0][1].balance > last.balance + 0.1  # and not without
 
 
-def choices(*counts):
-    """A layer's choices of so many tokens for each expert."""
-    numbers = torch.tensor(counts, dtype=torch.float32)
-    return Choices(numbers, torch.tensor(0.0), torch.tensor(0.0), int(numbers.sum()) // 2)
+def choices(*layers):
+    """What the routers of layers chose, so many tokens for each expert."""
+    numbers = torch.tensor(layers, dtype=torch.float32)
+    nothing = torch.zeros(len(layers))
+    return Choices(numbers, nothing, nothing, numbers.sum(1) // 2)
 
 
 def test_an_expert_without_text_is_dead_after_fifty_updates_and_told_once(tmp_path):
@@ -222,8 +225,9 @@ def test_an_expert_without_text_is_dead_after_fifty_updates_and_told_once(tmp_pa
     for step in range(1, 61):
         watch.begin()
         late = 1 if step > 55 else 0
-        watch.add([choices(50, 50, 50, 50), choices(99, 100, 0, 1 + late)], 2.1)
-        watch.corrected(step)
+        watch.add(choices((50, 50, 50, 50), (99, 100, 0, 1 + late)), torch.tensor([2.1, 2.1]))
+        watch.corrected()
+        watch.read(step)
     routing = told(events_of(tmp_path), Routing)
     assert routing[48].dead == ()  # step 49: too early to say
     assert routing[49].dead == ((1, 2), (1, 3))  # 0 and 0.5 % of the choices
@@ -238,8 +242,9 @@ def test_a_long_run_tells_a_few_hundred_times_and_nothing_is_lost_between(tmp_pa
     watch = RoutingWatch(Desk(tmp_path), 4000, 2.0)
     for step in range(1, 21):
         watch.begin()
-        watch.add([choices(*((8, 0) if step % 2 else (0, 8)))], 2.0)
-        watch.corrected(step)
+        watch.add(choices((8, 0) if step % 2 else (0, 8)), torch.tensor([2.0]))
+        watch.corrected()
+        watch.read(step)
     routing = told(events_of(tmp_path), Routing)
     assert [event.step for event in routing] == [1, 10, 20]
     assert routing[2].shares == ((0.5, 0.5),)
@@ -249,16 +254,18 @@ def test_an_update_that_is_done_again_is_counted_once(tmp_path):
     watch = RoutingWatch(Desk(tmp_path), 1, 2.0)
     for counts in ((8, 0), (0, 8)):
         watch.begin()
-        watch.add([choices(*counts)], 2.0)
-    watch.corrected(1)
+        watch.add(choices(counts), torch.tensor([2.0]))
+    watch.corrected()
+    watch.read(1)
     assert told(events_of(tmp_path), Routing)[0].shares == ((0.0, 1.0),)
 
 
 def test_entropy_and_certainty_are_those_of_the_choices(tmp_path):
-    scores = torch.tensor([[math.log(3.0), 0.0], [0.0, math.log(3.0)]])  # certain by 3/4 each
+    scores = torch.tensor([[[math.log(3.0), 0.0], [0.0, math.log(3.0)]]])  # certain by 3/4 each
     watch = RoutingWatch(Desk(tmp_path), 1, 1.0)
-    watch.add([choices_of(scores, 1)], 1.0)
-    watch.corrected(1)
+    watch.add(choices_of(scores, 1), torch.tensor([1.0]))
+    watch.corrected()
+    watch.read(1)
     event = told(events_of(tmp_path), Routing)[0]
     assert event.load_entropy == pytest.approx(1.0)
     assert event.top_probability == pytest.approx(0.75)
