@@ -1,8 +1,9 @@
 """Routers: which experts a token goes to, and listening to what they say while a model computes."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -77,16 +78,46 @@ def listening(model: Any) -> Iterator[list[Heard]]:  # Any: PeftModel or a trans
             hook.remove()
 
 
+@contextlib.contextmanager
+def sending(model: torch.nn.Module, choose: Callable[[int, Tensor], Tensor]) -> Iterator[None]:
+    """Within it, tokens go to the experts that `choose` gives for a layer, from 0, and its router's own choice (N, K).
+
+    The experts' weights are the router's all the same.
+    """
+
+    def send(layer: int, router: Any, inputs: object, said: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        scores, weights, chosen = said
+        given = choose(layer, chosen)
+        return (
+            said if torch.equal(given, chosen) else (scores, _weighed(router, scores, given, weights), given)
+        )
+
+    hooks = [
+        router.register_forward_hook(partial(send, layer)) for layer, router in enumerate(routers_of(model))
+    ]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
 def _choose_again(router: Any, inputs: object, said: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     """What a router of transformers' says, from scores with noise; a plain function, so that a copied model's own."""
     scores, weights, _ = said
     if not router.training or router.noise <= 0:
         return said
     scores = scores + router.noise * torch.randn_like(scores)
-    highest, chosen = torch.topk(torch.softmax(scores.float(), dim=-1), router.top_k, dim=-1)
-    if getattr(router, "norm_topk_prob", True):  # Mixtral's has no such switch: it always does
-        highest = highest / highest.sum(dim=-1, keepdim=True)
-    return scores, highest.to(weights.dtype), chosen
+    chosen = scores.topk(router.top_k, dim=-1).indices
+    return scores, _weighed(router, scores, chosen, weights), chosen
+
+
+def _weighed(router: Any, scores: Tensor, chosen: Tensor, like: Tensor) -> Tensor:
+    """The weights (N, K) of the chosen experts (N, K) by scores (N, E), in the numbers of `like`."""
+    found = torch.softmax(scores.float(), dim=-1).gather(-1, chosen)
+    if getattr(router, "norm_topk_prob", True):  # Mixtral's and ours have no such switch: they always do
+        found = found / found.sum(dim=-1, keepdim=True)
+    return found.to(like.dtype)
 
 
 def _is_router(part: object) -> bool:

@@ -2,11 +2,12 @@
 
 Log-probabilities and gradients must agree as far as the model's numbers allow. A path that gives others, or fails, is
 left out, and a person is told. The plain pass is transformers' and PEFT's own code on each text by itself: no padding,
-no packing, the model's own head.
+no packing, the model's own head. Experts are chosen once for both (`same_experts`); routers have no noise meanwhile,
+and nothing is balanced.
 """
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -22,6 +23,7 @@ from engine.train.batches import Batch, Example, collate, micro_batches
 from engine.train.fast_paths import FastPath, wanted_paths
 from engine.train.forward import Policy
 from engine.train.memory import is_out_of_memory, release
+from engine.train.same_experts import SameExperts
 
 _WORK = 5e11  # multiplications and additions of the plain pass at most: a second or two on a processor
 _LEAST = 256  # tokens that are looked at whatever they cost
@@ -69,17 +71,22 @@ def proven(job: Job, policy: Policy, examples: Sequence[Example], desk: Desk) ->
 
 def _compared(policy: Policy, paths: Sequence[FastPath], texts: Sequence[Example], desk: Desk) -> Policy:
     """The policy with all paths where they agree together, else with those that agree one on top of the other."""
-    plain = _looked_at(policy, _each_alone(texts))
+    experts = SameExperts(policy.model)
+    plain = _looked_at(policy, _each_alone(texts), experts)
+
+    def agrees(fast: Policy) -> bool:
+        return _agrees(fast, texts, plain, experts)
+
     fast = _taken(policy, paths)
-    if _agrees(fast, texts, plain):
+    if agrees(fast):
         return _named(fast, paths)
     for path in reversed(paths):
         path.leave(policy.model)
-    return _one_by_one(policy, paths, texts, plain, desk)
+    return _one_by_one(policy, paths, agrees, desk)
 
 
 def _one_by_one(
-    policy: Policy, paths: Sequence[FastPath], texts: Sequence[Example], plain: _Numbers, desk: Desk
+    policy: Policy, paths: Sequence[FastPath], agrees: Callable[[Policy], bool], desk: Desk
 ) -> Policy:
     """The paths that agree, each on top of those before it; the others are told."""
     kept = []
@@ -87,7 +94,7 @@ def _one_by_one(
         fast = path.take(policy)
         if fast is None:
             continue  # it builds on one that was left out
-        if _agrees(fast, texts, plain):
+        if agrees(fast):
             policy = fast
             kept.append(path)
             continue
@@ -107,9 +114,9 @@ def _taken(policy: Policy, paths: Sequence[FastPath]) -> Policy:
     return policy
 
 
-def _agrees(fast: Policy, texts: Sequence[Example], plain: _Numbers) -> bool:
+def _agrees(fast: Policy, texts: Sequence[Example], plain: _Numbers, experts: SameExperts) -> bool:
     try:
-        found = _looked_at(fast, micro_batches(texts, len(texts), fast.way))
+        found = _looked_at(fast, micro_batches(texts, len(texts), fast.way), experts)
     except Exception as error:  # whatever a path fails with, the plain way is there
         if is_out_of_memory(error):
             raise
@@ -125,14 +132,15 @@ def _agrees(fast: Policy, texts: Sequence[Example], plain: _Numbers) -> bool:
     )
 
 
-def _looked_at(policy: Policy, batches: "Sequence[Batch] | Iterator[Batch]") -> _Numbers:
+def _looked_at(policy: Policy, batches: Iterable[Batch], experts: SameExperts) -> _Numbers:
     """Log-probabilities and gradients of these batches together; the model is left as it was, without gradients."""
     trained = trained_parameters(policy.model)
     scores: list[Tensor] = []
     try:
         with evaluating(policy.model):
             for batch in batches:
-                found = policy.score(batch.to(policy.device)).target.float()
+                with experts.over(batch):
+                    found = policy.score(batch.to(policy.device)).target.float()
                 if trained:
                     places = torch.arange(len(found), device=found.device) + sum(map(len, scores))
                     (found * (0.5 + places % 7 / 7)).sum().backward()
