@@ -1,10 +1,14 @@
 import pytest
 import torch
 
+from engine.job.lora_settings import LoraSettings
 from engine.models import offload
+from engine.models.adapters import add_lora
 from engine.models.offload import offload_layers
 from engine.models.recomputing import recompute_layers
+from tests.models.all_families import model_of
 from tests.models.every_adapter import adapted, moved
+from tests.models.test_lora_experts import mixture
 from tests.models.test_recomputing import step
 
 
@@ -41,6 +45,19 @@ def test_the_gradients_are_the_same_when_all_that_is_kept_was_elsewhere(case, re
     again = step(model)
     assert copied["away"]
     assert len(copied["back"]) >= len(copied["away"])
+    assert kept[0] == again[0]
+    assert all(torch.equal(gradient, again[1][name]) for name, gradient in kept[1].items())
+
+
+@pytest.mark.parametrize("kind", ["beside", "within"])
+@pytest.mark.parametrize("recomputed", [0, 1])
+def test_experts_gradients_are_the_same_too(kind, recomputed, copied):
+    model = mixture()[0] if kind == "beside" else moved(add_lora(model_of("mixtral"), LoraSettings(rank=4)))
+    kept = step(model)
+    recompute_layers(model, recomputed)
+    offload_layers(model, "cpu")
+    again = step(model)
+    assert copied["away"]
     assert kept[0] == again[0]
     assert all(torch.equal(gradient, again[1][name]) for name, gradient in kept[1].items())
 
