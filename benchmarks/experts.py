@@ -11,6 +11,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from benchmarks.table import Row, Table, spread
 from engine.job.lora_settings import LoraSettings
 from engine.methods.balance import balance_loss, choices_of
+from engine.models.lean import take_lean
 from engine.models.lora import add_lora
 from engine.models.lora_experts import LoraExperts, with_lora_experts
 from engine.models.placement import has_bfloat16
@@ -66,8 +67,8 @@ def measure(quick: bool) -> Table:
     how = (
         f"A random Llama, forward and backward over one row of tokens, on one processor thread. {EXPERTS} experts of size "
         f"{RANK}, {TOP_K} for each token, LoRA of size {RANK} on attention; the plain LoRA has size {RANK * EXPERTS} on "
-        "the feed-forward parts and PEFT's own layers; the loop computes each expert whole. Kept is what autograd holds "
-        "between forward and backward. Ratios are of steps that followed each other."
+        "the feed-forward parts; all have the lean layers that training takes; the loop computes each expert whole. "
+        "Kept is what autograd holds between forward and backward. Ratios are of steps that followed each other."
     )
     return Table("A mixture of LoRA experts", how, tuple(rows))
 
@@ -118,11 +119,19 @@ def _base(dtype: torch.dtype, quick: bool) -> Any:  # Any: a transformers model
 
 
 def _plain(dtype: torch.dtype, quick: bool) -> Any:
-    return add_lora(_base(dtype, quick), LoraSettings(rank=RANK * EXPERTS, attention_rank=RANK)).train()
+    lora = LoraSettings(rank=RANK * EXPERTS, attention_rank=RANK)
+    return _as_trained(add_lora(_base(dtype, quick), lora))
 
 
 def _mixture(dtype: torch.dtype, quick: bool) -> Any:
-    return with_lora_experts(_base(dtype, quick), LoraSettings(rank=RANK), EXPERTS, TOP_K).train()
+    return _as_trained(with_lora_experts(_base(dtype, quick), LoraSettings(rank=RANK), EXPERTS, TOP_K))
+
+
+def _as_trained(model: Any) -> Any:
+    """With the lean layers that training takes."""
+    if not take_lean(model):
+        raise RuntimeError("the model takes no lean layers")
+    return model.train()
 
 
 def _looped(model: Any) -> Any:
