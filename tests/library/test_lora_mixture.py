@@ -16,7 +16,8 @@ from engine.library.lora_mixture import (
 )
 from engine.library.models import check_model
 from engine.library.speed import token_operations
-from tests.library.test_estimate import SMALL
+from tests.library.test_estimate import GB, SMALL
+from tests.library.test_estimate import machine as computer
 from tests.models.tiny_folders import tiny_folder
 
 JOB = with_kind(with_value(Job(), "adapter.rank", 2), "moe", "lora-experts")
@@ -83,8 +84,8 @@ def test_in_16_bits_the_router_keeps_what_it_reads_in_32(tmp_path):
     plain = with_value(with_value(Job(), "model.dtype", "bfloat16"), "train.micro_batch", 2)
     plain = with_value(plain, "rows.max_tokens", 50)
     more = (
-        estimate(with_kind(plain, "moe", "lora-experts"), model, None, machine()).activations
-        - estimate(plain, model, None, machine()).activations
+        estimate(with_kind(plain, "moe", "lora-experts"), model, None, computer(GB)).activations
+        - estimate(plain, model, None, computer(GB)).activations
     )
     # 100 tokens of 32 numbers of 4 bytes, in two layers and five at work
     assert more == 100 * 32 * 4 * (2 + 5)
