@@ -126,21 +126,21 @@ _PADDED = Variant(
     "Tunewright, rows padded",
     "ours",
     {"rows": {"packing": "off"}},
-    every=2,
+    every=ONCE,
     lacks="rows one after another",
 )
 _PLAIN = Variant(
     "Tunewright, PEFT's layers and all scores",
     "ours",
     {"train": {"fast": "off"}},
-    every=2,
+    every=ONCE,
     lacks="lean layers and the tiled head",
 )
 _TWICE = Variant(
     "Tunewright, prompts read twice",
     "ours",
     {"rows": {"prefix_sharing": "off"}},
-    every=2,
+    every=ONCE,
     lacks="prefix sharing",
     aim=1.4,
 )
@@ -162,12 +162,12 @@ CASES = (
     ),
     Case(
         "0.5B SFT", "0.5B", "sft", 4, 2, QUESTIONS,
-        (*_sft_peers(), Variant(OURS, "ours"), Variant(PRODUCTS, "products"), *_RECOMPUTING),
+        (*_sft_peers(ONCE), Variant(OURS, "ours"), Variant(PRODUCTS, "products"), *_RECOMPUTING),
         Aims(default=3.5, tuned=2.2, memory=0.55, memory_recomputing=0.4, products=0.45), 3,
     ),
     Case(
         "0.5B DPO", "0.5B", "dpo", 2, 2, LONG_PAIRS,
-        _dpo(every=4),
+        _dpo(every=ONCE),
         Aims(default=5.0, second_epoch=6.0, memory=0.55), 2,
     ),
 )  # fmt: skip

@@ -23,8 +23,8 @@ from engine.train.fast_paths import FastPath, wanted_paths
 from engine.train.forward import Policy
 from engine.train.memory import is_out_of_memory, release
 
-_WORK = 5e11  # multiplications and additions of the plain pass at most: a second or two on a processor
-_LEAST = 256  # tokens that are looked at whatever they cost
+_WORK = 1.5e11  # multiplications and additions of the plain pass at most: less than a second on a processor
+_LEAST = 96  # tokens that are looked at whatever they cost
 _FEWEST = 32  # tokens below which it is not tried again when memory runs out
 _MORE = 16  # tokens behind a pair's answers
 _STIRRED = 0.02  # spread of what stands in for zeros
