@@ -52,7 +52,7 @@ def proven(job: Job, policy: Policy, examples: Sequence[Example], desk: Desk) ->
     texts = _shortened(examples, max(_LEAST, int(_WORK / (6 * weights))))
     tokens = sum(text.tokens for text in texts)
     paths = wanted_paths(job, policy, sum(len(text.parts) for text in texts), desk)
-    while paths:
+    while paths and texts:
         try:
             with _stirred(policy.model):
                 return _compared(policy, paths, texts, desk)
@@ -70,9 +70,9 @@ def proven(job: Job, policy: Policy, examples: Sequence[Example], desk: Desk) ->
 def _compared(policy: Policy, paths: Sequence[FastPath], texts: Sequence[Example], desk: Desk) -> Policy:
     """The policy with all paths where they agree together, else with those that agree one on top of the other."""
     plain = _looked_at(policy, _each_alone(texts))
-    fast = _taken(policy, paths)
-    if _agrees(fast, texts, plain):
-        return _named(fast, paths)
+    fast, taken = _taken(policy, paths)
+    if not taken or _agrees(fast, texts, plain):
+        return _named(fast, taken)
     for path in reversed(paths):
         path.leave(policy.model)
     return _one_by_one(policy, paths, texts, plain, desk)
@@ -86,7 +86,7 @@ def _one_by_one(
     for path in paths:
         fast = path.take(policy)
         if fast is None:
-            continue  # it builds on one that was left out
+            continue  # the model cannot, or it builds on one that was left out
         if _agrees(fast, texts, plain):
             policy = fast
             kept.append(path)
@@ -101,10 +101,14 @@ def _named(policy: Policy, paths: Sequence[FastPath]) -> Policy:
     return replace(policy, paths=tuple(path.name for path in paths))
 
 
-def _taken(policy: Policy, paths: Sequence[FastPath]) -> Policy:
+def _taken(policy: Policy, paths: Sequence[FastPath]) -> tuple[Policy, list[FastPath]]:
+    """The policy with all paths that the model can take, and which these are."""
+    taken = []
     for path in paths:
-        policy = path.take(policy) or policy
-    return policy
+        if (fast := path.take(policy)) is not None:
+            policy = fast
+            taken.append(path)
+    return policy, taken
 
 
 def _agrees(fast: Policy, texts: Sequence[Example], plain: _Numbers) -> bool:
@@ -115,7 +119,9 @@ def _agrees(fast: Policy, texts: Sequence[Example], plain: _Numbers) -> bool:
             raise
         return False
     dtype = fast.autocast or fast.model.get_input_embeddings().weight.dtype
-    if (found.scores - plain.scores).abs().mean().item() > _SCORE[dtype]:
+    if (
+        not (found.scores - plain.scores).abs().mean().item() <= _SCORE[dtype]
+    ):  # what is no number is wrong, too
         return False
     lengths = [float(gradient[-1]) for gradient in plain.gradients]
     least = _SMALL * max(lengths, default=0.0)
