@@ -17,6 +17,7 @@ import os
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -35,7 +36,7 @@ PACKAGES = ("transformers", "peft", "trl", "bitsandbytes")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print table and checks; 1 where a check failed, 2 where there is no CUDA and --cpu was not given."""
+    """Print table and checks; 1 where a check or a case failed, 2 where there is no CUDA and --cpu was not given."""
     options = _options(arguments)
     if not options.cpu and not torch.cuda.is_available():
         print("There is no CUDA device here; --cpu tries the same with a tiny model.", file=sys.stderr)
@@ -53,13 +54,13 @@ def main(arguments: list[str] | None = None) -> int:
             told.append("\n".join(_table(device, options.steps, Path(folder), deadline)))
             _keep(told, is_whole)
         if options.profile:
-            told.append("\n".join(_profile(options.profile, device, Path(folder))))
+            told.append("\n".join(_profile(options.profile, device, Path(folder), deadline)))
             _keep(told, is_whole)
         if options.checks is not None or not options.table:
             lines, failed = _checks(options.checks or (), Bench(device, Path(folder), deadline))
             told.append("\n".join(lines))
             _keep(told, is_whole)
-    return int(failed > 0)
+    return int(failed > 0 or any("**FAILED**" in part for part in told))
 
 
 def _keep(told: Sequence[str], is_whole: bool) -> None:
@@ -129,9 +130,19 @@ def _table(device: str, steps: int, folder: Path, deadline: float) -> list[str]:
             if time.monotonic() > deadline:
                 _tell(f"| {size} | {method} | not tried: time was up |{' |' * (len(HEAD) - 3)}", lines)
                 continue
-            for line in measured(size, method, batch, device, steps, folder):
-                _tell(line, lines)
+            try:
+                for line in measured(size, method, batch, device, steps, folder):
+                    _tell(line, lines)
+            except Exception as error:  # noqa: BLE001  # what else is to be tried need not fail with it
+                _tell(_broken(size, method, error), lines)
     return [line.strip() for line in lines]
+
+
+def _broken(size: str, what: str, error: Exception) -> str:
+    traceback.print_exc()
+    return (
+        f"| {size} | {what} | **FAILED**: {type(error).__name__}: {str(error).partition(chr(10))[0][:200]} |"
+    )
 
 
 def _tell(line: str, lines: list[str]) -> None:
@@ -139,7 +150,7 @@ def _tell(line: str, lines: list[str]) -> None:
     print(line, flush=True)
 
 
-def _profile(file: Path, device: str, folder: Path) -> list[str]:
+def _profile(file: Path, device: str, folder: Path, deadline: float) -> list[str]:
     """The lines of the table of launches; all operations go to the file, as far as it got."""
     from benchmarks.gpu_profile import HEAD, profiled
 
@@ -148,7 +159,14 @@ def _profile(file: Path, device: str, folder: Path) -> list[str]:
     _tell(f"\n| {' | '.join(HEAD)} |\n|{'---|' * len(HEAD)}", lines)
     for size in ("tiny",) if device == "cpu" else ("40M", "1B"):
         for way in ("padded", "packed"):
-            line, tables = profiled(size, "sft", way, device, folder)
+            if time.monotonic() > deadline:
+                _tell(f"| {size} | sft | not tried: time was up | | | |", lines)
+                continue
+            try:
+                line, tables = profiled(size, "sft", way, device, folder)
+            except Exception as error:  # noqa: BLE001  # see _table
+                _tell(_broken(size, way, error), lines)
+                continue
             _tell(line, lines)
             found.append(tables)
             file.write_text("\n\n".join(found), encoding="utf-8")

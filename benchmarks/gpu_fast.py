@@ -4,6 +4,7 @@ import copy
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -230,25 +231,24 @@ def _dense(states: Sequence[Tensor], segments: Sequence[Segment], scoring: Scori
             for start, length in ((part.start, part.length), (part.shared_start, part.shared))
         )
         keys, values = (torch.cat((each[:, :, shared], each[:, :, own]), 2) for each in (key, value))
-        before = torch.arange(part.shared, part.shared + part.length)[:, None] - torch.arange(
-            part.shared + part.length
-        )
-        seen = (before >= 0) & (before < (scoring.window or total_of(part) + 1))
         times = query.shape[1] // key.shape[1]
         mixed = torch.nn.functional.scaled_dot_product_attention(
             query[:, :, own],
             keys.repeat_interleave(times, 1),
             values.repeat_interleave(times, 1),
-            attn_mask=seen.to(query.device),
+            attn_mask=_seen(part, scoring.window, query.device),
             scale=scoring.scale,
         )
         found.append(mixed.transpose(1, 2))
     return torch.cat(found, 1)
 
 
-def total_of(part: Segment) -> int:
-    """Tokens that a sequence has with what it shares."""
-    return part.shared + part.length
+@lru_cache(maxsize=32)
+def _seen(part: Segment, window: int | None, device: torch.device) -> Tensor:
+    """Where a sequence's tokens (T, S) may look."""
+    seen = part.shared + part.length
+    before = torch.arange(part.shared, seen)[:, None] - torch.arange(seen)
+    return ((before >= 0) & (before < (window or seen + 1))).to(device)
 
 
 def _milliseconds(bench: Bench, way: Any, asked: Tensor, times: int = 5) -> float:  # Any: a function

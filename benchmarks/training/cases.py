@@ -79,7 +79,10 @@ class Aims:
 
 @dataclass(frozen=True)
 class Case:
-    """A model, a method and an epoch of so many updates, the first of which warms up and is not timed."""
+    """A model, a method and an epoch of so many updates, the first of which warms up and is not timed.
+
+    `repetitions`: how often, unless it is said otherwise. TRL's defaults take minutes an update for large models.
+    """
 
     name: str
     size: str
@@ -89,6 +92,7 @@ class Case:
     texts: Texts
     variants: tuple[Variant, ...]
     aims: Aims = Aims()
+    repetitions: int = 5
 
 
 ONCE = 1_000
@@ -122,21 +126,21 @@ _PADDED = Variant(
     "Tunewright, rows padded",
     "ours",
     {"rows": {"packing": "off"}},
-    every=2,
+    every=ONCE,
     lacks="rows one after another",
 )
 _PLAIN = Variant(
     "Tunewright, PEFT's layers and all scores",
     "ours",
     {"train": {"fast": "off"}},
-    every=2,
+    every=ONCE,
     lacks="lean layers and the tiled head",
 )
 _TWICE = Variant(
     "Tunewright, prompts read twice",
     "ours",
     {"rows": {"prefix_sharing": "off"}},
-    every=2,
+    every=ONCE,
     lacks="prefix sharing",
     aim=1.4,
 )
@@ -147,24 +151,24 @@ _RECOMPUTING = (
 
 CASES = (
     Case(
-        "40M SFT", "40M", "sft", 8, 6, QUESTIONS,
+        "40M SFT", "40M", "sft", 8, 3, QUESTIONS,
         (*_sft_peers(), Variant(OURS, "ours"), _PADDED, _PLAIN),
         Aims(default=4.5, tuned=2.3, memory=0.3),
     ),
     Case(
-        "40M DPO", "40M", "dpo", 4, 3, LONG_PAIRS,
+        "40M DPO", "40M", "dpo", 4, 2, LONG_PAIRS,
         (*_dpo(every=2), _TWICE),
         Aims(default=8.0, second_epoch=10.0, memory=0.3),
     ),
     Case(
-        "0.5B SFT", "0.5B", "sft", 4, 3, QUESTIONS,
-        (*_sft_peers(), Variant(OURS, "ours"), Variant(PRODUCTS, "products"), *_RECOMPUTING),
-        Aims(default=3.5, tuned=2.2, memory=0.55, memory_recomputing=0.4, products=0.45),
+        "0.5B SFT", "0.5B", "sft", 4, 2, QUESTIONS,
+        (*_sft_peers(ONCE), Variant(OURS, "ours"), Variant(PRODUCTS, "products"), *_RECOMPUTING),
+        Aims(default=3.5, tuned=2.2, memory=0.55, memory_recomputing=0.4, products=0.45), 3,
     ),
     Case(
         "0.5B DPO", "0.5B", "dpo", 2, 2, LONG_PAIRS,
-        _dpo(every=4),
-        Aims(default=5.0, second_epoch=6.0, memory=0.55),
+        _dpo(every=ONCE),
+        Aims(default=5.0, second_epoch=6.0, memory=0.55), 2,
     ),
 )  # fmt: skip
 

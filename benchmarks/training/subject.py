@@ -16,7 +16,7 @@ from benchmarks.training.repeating import Prepared, prepare, repeat
 from benchmarks.training.start import SETTLE_SECONDS, rows_of_start
 from benchmarks.training.theirs import is_there
 
-REPETITIONS, STARTS = 5, 3
+STARTS = 3
 START_CASE = "0.5B SFT"
 
 
@@ -95,7 +95,7 @@ def _all_cases(asked: Asked, folder: Path, raw: Raw) -> list[Row]:
     rows = []
     for case in wanted_cases(asked):
         prepared = prepare(case, models_folder(), folder)
-        measured = repeat(prepared, asked.repetitions or (1 if asked.quick else REPETITIONS), raw)
+        measured = repeat(prepared, asked.repetitions or (1 if asked.quick else case.repetitions), raw)
         rows += rows_of(measured)
         if case.name in (START_CASE, QUICK[0].name):
             rows += _start(prepared, asked, raw)

@@ -64,7 +64,7 @@ def is_lean(job: Job) -> bool:
     """Whether the job's adapter is one whose matrix products keep their input alone (`engine.models.lean`)."""
     settings = job.adapter.settings
     is_plain = isinstance(settings, LoraSettings) and not settings.dora and settings.dropout == 0
-    return is_plain and job.model.quantization == "none"
+    return is_plain and job.model.quantization == "none" and job.train.fast == "auto"
 
 
 def kind_of(job: Job, is_adapter: bool) -> str:

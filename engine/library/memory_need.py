@@ -34,6 +34,7 @@ _NF4 = 0.5 + 1 / 64 + 4 / (64 * 256)  # four bits, a byte for 64 of them, and a 
 # there are three numbers of 32 bits at a time, and three for each number of a scored token's hidden state.
 _SCORES = {"cpu": 2**21, "cuda": 2**25}
 _WORDS = {"cpu": (1024, 4096), "cuda": (4096, 32768)}
+_LOGIT = 16  # float32: the logits, their exponentials, and two gradients on the way back
 _THREE = 3 * 4
 
 
@@ -102,8 +103,10 @@ def activation_bytes(
     return int((model.layers - recomputed) * (layer + copies) + recomputed * inputs + at_work)
 
 
-def head_bytes(model: ModelInfo, portion: Portion, device: str) -> int:
-    """Log-probabilities of the scored tokens: a tile of the vocabulary at a time, never all its scores."""
+def head_bytes(model: ModelInfo, portion: Portion, device: str, is_tiled: bool = True) -> int:
+    """Log-probabilities of the scored tokens: a tile of the vocabulary at a time, or else all its scores at once."""
+    if not is_tiled:
+        return portion.scored * model.vocab * _LOGIT
     lowest, highest = _WORDS.get(device, _WORDS["cpu"])
     words = min(
         max(_SCORES.get(device, _SCORES["cpu"]) // max(portion.scored, 1), lowest), highest, model.vocab

@@ -168,7 +168,7 @@ def parts_of(case: Case, plan: Plan) -> Parts:
         weights=weight_bytes(case.model, held, case.job.model.quantization != "none"),
         adapter=trained_bytes(case.trained, case.card.can_switch_off, plan.optimizer, at_once),
         activations=int(activations * gaps),
-        working=head_bytes(case.model, portion, case.device.kind)
+        working=head_bytes(case.model, portion, case.device.kind, case.job.train.fast == "auto")
         + engine
         + narrow
         + words_bytes(case.job, case.model, case.width),

@@ -28,13 +28,15 @@ class FastPath:
 
 
 def wanted_paths(job: Job, policy: Policy, texts: int, desk: Desk) -> list[FastPath]:
-    """What the job asks for and the model can take, `texts` being known to prove it by.
+    """What the job asks for, `texts` being known to prove it by; `take` tells what the model can.
 
     Nothing is taken yet. Who asked for packing by name is told where the model cannot.
     """
     found = [LEAN, HEAD] if job.train.fast == "auto" else []
     if pays_to_pack(job.rows.packing, policy.device) and texts > 1:
-        if _is_able(PACKED, policy):
+        is_able = take_segments(policy.model)
+        leave_segments(policy.model)
+        if is_able:
             found.append(PACKED)
             is_pairs = job.method_card.rows == "preference" and job.rows.prefix_sharing == "auto"
             if is_pairs and policy.noise == 0:
@@ -42,13 +44,7 @@ def wanted_paths(job: Job, policy: Policy, texts: int, desk: Desk) -> list[FastP
         elif job.rows.packing == "on":
             title = "Rows are padded: what is trained here cannot take them one after another."
             desk.tell(Remark("info", title, "The result is the same. Nothing to do."))
-    return [path for path in found if path not in (LEAN, HEAD) or _is_able(path, policy)]
-
-
-def _is_able(path: FastPath, policy: Policy) -> bool:
-    is_able = path.take(policy) is not None
-    path.leave(policy.model)
-    return is_able
+    return found
 
 
 def _lean(policy: Policy) -> Policy | None:

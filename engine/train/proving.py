@@ -25,8 +25,8 @@ from engine.train.forward import Policy
 from engine.train.memory import is_out_of_memory, release
 from engine.train.same_experts import SameExperts
 
-_WORK = 5e11  # multiplications and additions of the plain pass at most: a second or two on a processor
-_LEAST = 256  # tokens that are looked at whatever they cost
+_WORK = 1.5e11  # multiplications and additions of the plain pass at most: less than a second on a processor
+_LEAST = 96  # tokens that are looked at whatever they cost
 _FEWEST = 32  # tokens below which it is not tried again when memory runs out
 _MORE = 16  # tokens behind a pair's answers
 _STIRRED = 0.02  # spread of what stands in for zeros
@@ -54,7 +54,7 @@ def proven(job: Job, policy: Policy, examples: Sequence[Example], desk: Desk) ->
     texts = _shortened(examples, max(_LEAST, int(_WORK / (6 * weights))))
     tokens = sum(text.tokens for text in texts)
     paths = wanted_paths(job, policy, sum(len(text.parts) for text in texts), desk)
-    while paths:
+    while paths and texts:
         try:
             with _stirred(policy.model):
                 return _compared(policy, paths, texts, desk)
@@ -77,9 +77,9 @@ def _compared(policy: Policy, paths: Sequence[FastPath], texts: Sequence[Example
     def agrees(fast: Policy) -> bool:
         return _agrees(fast, texts, plain, experts)
 
-    fast = _taken(policy, paths)
-    if agrees(fast):
-        return _named(fast, paths)
+    fast, taken = _taken(policy, paths)
+    if not taken or agrees(fast):
+        return _named(fast, taken)
     for path in reversed(paths):
         path.leave(policy.model)
     return _one_by_one(policy, paths, agrees, desk)
@@ -93,7 +93,7 @@ def _one_by_one(
     for path in paths:
         fast = path.take(policy)
         if fast is None:
-            continue  # it builds on one that was left out
+            continue  # the model cannot, or it builds on one that was left out
         if agrees(fast):
             policy = fast
             kept.append(path)
@@ -108,10 +108,14 @@ def _named(policy: Policy, paths: Sequence[FastPath]) -> Policy:
     return replace(policy, paths=tuple(path.name for path in paths))
 
 
-def _taken(policy: Policy, paths: Sequence[FastPath]) -> Policy:
+def _taken(policy: Policy, paths: Sequence[FastPath]) -> tuple[Policy, list[FastPath]]:
+    """The policy with all paths that the model can take, and which these are."""
+    taken = []
     for path in paths:
-        policy = path.take(policy) or policy
-    return policy
+        if (fast := path.take(policy)) is not None:
+            policy = fast
+            taken.append(path)
+    return policy, taken
 
 
 def _agrees(fast: Policy, texts: Sequence[Example], plain: _Numbers, experts: SameExperts) -> bool:
@@ -122,7 +126,9 @@ def _agrees(fast: Policy, texts: Sequence[Example], plain: _Numbers, experts: Sa
             raise
         return False
     dtype = fast.autocast or fast.model.get_input_embeddings().weight.dtype
-    if (found.scores - plain.scores).abs().mean().item() > _SCORE[dtype]:
+    if (
+        not (found.scores - plain.scores).abs().mean().item() <= _SCORE[dtype]
+    ):  # what is no number is wrong, too
         return False
     lengths = [float(gradient[-1]) for gradient in plain.gradients]
     least = _SMALL * max(lengths, default=0.0)

@@ -1,6 +1,7 @@
+import math
 from dataclasses import replace
 
-from benchmarks import gpu_checks, gpu_fast
+from benchmarks import gpu, gpu_checks, gpu_fast, gpu_training
 from benchmarks.gpu_work import Bench, Outcome
 from engine.library.folders import starter_folder
 from engine.models.head import head_of
@@ -18,6 +19,23 @@ def test_a_check_that_breaks_off_fails_and_hides_nothing(monkeypatch, tmp_path, 
         "| first | ok | fine |",
         "| methods | **FAILED** | RuntimeError: no kernel |",
         "| last | not tried | no card |",
+    ]
+    assert "for this" in capsys.readouterr().err
+
+
+def test_a_case_that_breaks_off_leaves_the_others(monkeypatch, tmp_path, capsys):
+    def broken(size, method, *others):
+        if method == "sft":
+            raise RuntimeError("no room\nfor this")
+        yield f"| {size} | {method} | padded |"
+
+    monkeypatch.setattr(gpu_training, "measured", broken)
+    lines = gpu._table("cpu", 4, tmp_path, math.inf)[1:]
+    assert lines == [
+        "| starter | sft | **FAILED**: RuntimeError: no room |",
+        "| starter | dpo | padded |",
+        "| tiny | sft | **FAILED**: RuntimeError: no room |",
+        "| tiny | dpo | padded |",
     ]
     assert "for this" in capsys.readouterr().err
 

@@ -124,3 +124,11 @@ def test_kept_values_in_main_memory_leave_two_layers_on_an_nvidia_gpu_alone() ->
     layer = 400 * layer_of_small()  # one, and as much as two at work
     assert estimate(job, SMALL, None, machine(8 * GB, "cuda")).activations == 3 * layer
     assert estimate(job, SMALL, None, machine(8 * GB)).activations == needs().activations
+
+
+def test_without_the_faster_ways_layers_keep_what_peft_keeps_and_all_scores_are_held() -> None:
+    job = with_value(with_value(JOB, "rows.packing", "on"), "train.fast", "off")
+    found = estimate(job, SMALL, None, machine(8 * GB, "cuda"))
+    assert found.activations == 400 * (layer_of_small() + 8 * 12) * (2 + 1)
+    # 400 scored tokens, 20 words, four float32 for each; and what the engine takes on a GPU
+    assert found.working == 400 * 20 * 16 + 600_000_000

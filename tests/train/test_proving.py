@@ -7,7 +7,7 @@ from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from engine.job.adapters import LoraSettings
 from engine.job.events import Prepared, Remark, Step
 from engine.models.adapters import add_lora, trained_parameters
-from engine.models.head import Head
+from engine.models.head import Head, head_of
 from engine.train.batches import collate, pack, share
 from engine.train.fast_paths import LEAN
 from engine.train.forward import Policy
@@ -72,6 +72,29 @@ def test_a_head_that_is_wrong_or_fails_is_given_up(fault, tmp_path, monkeypatch)
     found, remarks = proof(tmp_path, adapted("lora"))
     assert (found.head, found.paths) == (None, (ALL[0], ALL[2]))
     assert remarks == [f"The scores of all words are kept at once: {TOLD}"]
+
+
+def test_numbers_that_are_none_are_wrong_also_where_nothing_learns(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        Head, "logps", lambda head, hidden, targets, average=False: (targets * torch.nan, None)
+    )
+    found, remarks = proof(tmp_path, tiny_model().requires_grad_(False))
+    assert (found.head, found.paths) == (None, ("packed rows",))
+    assert remarks == [f"The scores of all words are kept at once: {TOLD}"]
+
+
+def test_rows_of_a_single_token_prove_nothing_and_go_the_plain_way(tmp_path):
+    found, remarks = proof(tmp_path, adapted("lora"), [example(at, 1, prompt=0) for at in range(3)])
+    assert (found.paths, found.way, remarks) == ((), "grouped", [])
+
+
+def test_what_follows_the_head_is_asked_for_once(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        "engine.train.fast_paths.head_of", lambda model: asked.append(model) or head_of(model)
+    )
+    assert proof(tmp_path, adapted("lora"))[0].paths == ALL
+    assert len(asked) == 1
 
 
 def test_where_memory_runs_out_less_is_looked_at_and_nothing_is_called_wrong(tmp_path, monkeypatch):
