@@ -58,23 +58,33 @@ def refuse_lora_mixture(job: Job, model: ModelInfo) -> None:
 def lora_mixture_count(job: Job, model: ModelInfo) -> int:
     """Numbers that learn: LoRA on attention, and for each layer the experts' A and B and the router."""
     adapter, settings = job.adapter.settings, job.moe.settings
-    rank = adapter.mlp_rank or adapter.rank
     shared = sum(
         (adapter.attention_rank or adapter.rank) * (linear.inputs + linear.outputs)
         for linear in layer_linears(model)
         if linear.part == "attention"
     )
-    expert = 3 * rank * (model.hidden + model.intermediate)
-    return model.layers * (shared + settings.experts * (expert + model.hidden))
+    return model.layers * (shared + settings.experts * (_expert_count(job, model) + model.hidden))
+
+
+def lora_mixture_copied(job: Job, model: ModelInfo, width: int) -> int:
+    """Numbers of a layer's experts that every pass makes anew: they learn in 32 bits and work in the model's."""
+    if not is_lora_mixture(job) or width >= DTYPE_BYTES["float32"]:
+        return 0
+    return int(job.moe.settings.experts) * _expert_count(job, model)
 
 
 def lora_mixture_weights(job: Job, model: ModelInfo) -> int:
     """Weights of experts and routers that one token goes through; 0 for another job."""
     if not is_lora_mixture(job):
         return 0
-    adapter, settings = job.adapter.settings, job.moe.settings
-    expert = 3 * (adapter.mlp_rank or adapter.rank) * (model.hidden + model.intermediate)
-    return model.layers * (settings.top_k * expert + settings.experts * model.hidden)
+    settings = job.moe.settings
+    return int(model.layers * (settings.top_k * _expert_count(job, model) + settings.experts * model.hidden))
+
+
+def _expert_count(job: Job, model: ModelInfo) -> int:
+    """Numbers of one expert's A and B in one layer."""
+    adapter = job.adapter.settings
+    return 3 * int(adapter.mlp_rank or adapter.rank) * (model.hidden + model.intermediate)
 
 
 def as_exported(job: Job, model: ModelInfo) -> ModelInfo:

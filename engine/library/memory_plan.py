@@ -13,7 +13,7 @@ from engine.library.arithmetic import plural
 from engine.library.compression import optimizer_problem_on
 from engine.library.devices import Device
 from engine.library.kept_values import Keeping, kind_of
-from engine.library.lora_mixture import is_lora_mixture, lora_mixture_count
+from engine.library.lora_mixture import is_lora_mixture, lora_mixture_copied, lora_mixture_count
 from engine.library.memory_need import (
     DTYPE_BYTES,
     ENGINE_BYTES,
@@ -119,6 +119,11 @@ class Case:
         return Keeping(kind_of(self.job, self.is_adapter), self.width, rank, is_packed, experts)
 
     @property
+    def copied(self) -> int:
+        """Numbers of a layer's own weights that every pass makes anew."""
+        return copied_numbers(self.job, self.model) or lora_mixture_copied(self.job, self.model, self.width)
+
+    @property
     def width(self) -> int:
         """Bytes of a number that the model computes with."""
         return DTYPE_BYTES[self.dtype]
@@ -158,7 +163,7 @@ def parts_of(case: Case, plan: Plan) -> Parts:
         case.device.kind,
         plan.recomputed,
         case.offloads,
-        copied_numbers(case.job, case.model),
+        case.copied,
     )
     narrow = case.model.parameters * case.width if not case.is_adapter and case.width < held else 0
     at_once = min(case.trained, largest_matrix(case.model)) if plan.in_backward else case.trained

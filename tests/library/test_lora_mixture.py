@@ -79,7 +79,7 @@ def test_the_estimate_knows_them(tmp_path):
     assert found.seconds[1] > plain.seconds[1]
 
 
-def test_in_16_bits_the_router_keeps_what_it_reads_in_32(tmp_path):
+def test_in_16_bits_the_router_keeps_what_it_reads_in_32_and_experts_are_copied(tmp_path):
     model = check_model(tiny_folder(tmp_path / "model"))
     plain = with_value(with_value(Job(), "model.dtype", "bfloat16"), "train.micro_batch", 2)
     plain = with_value(plain, "rows.max_tokens", 50)
@@ -87,8 +87,9 @@ def test_in_16_bits_the_router_keeps_what_it_reads_in_32(tmp_path):
         estimate(with_kind(plain, "moe", "lora-experts"), model, None, computer(GB)).activations
         - estimate(plain, model, None, computer(GB)).activations
     )
-    # 100 tokens of 32 numbers of 4 bytes, in two layers and five at work
-    assert more == 100 * 32 * 4 * (2 + 5)
+    # 100 tokens of 32 numbers of 4 bytes, in two layers and five at work; four experts of size 16, copied in 2 bytes
+    # for two layers and one at work
+    assert more == 100 * 32 * 4 * (2 + 5) + 4 * 3 * 16 * (32 + 48) * 2 * 3
 
 
 def test_only_one_file_for_chat_programs_is_refused():
