@@ -55,13 +55,17 @@ class RouteWatch:
         self._passes = 0
         self._first_choices: list[Tensor] = []  # (T,) of the prompt's tokens, for each layer
         self._experts = 0
-        self._new: list[list[tuple[Tensor, Tensor]]] = []  # token by token: for each layer (1, K) experts, weights
+        self._new: list[
+            list[tuple[Tensor, Tensor]]
+        ] = []  # token by token: for each layer (1, K) experts, weights
         self._heard: list[tuple[list[list[int]], list[list[float]]]] = []  # the same, fetched
         self._told: list[Span] = []
         self._told_at = float("-inf")
 
     @contextmanager
-    def hearing(self, model: Any, prompt_tokens: int) -> Iterator[None]:  # Any: transformers' models are untyped
+    def hearing(
+        self, model: Any, prompt_tokens: int
+    ) -> Iterator[None]:  # Any: transformers' models are untyped
         """Within it, the first pass is the prompt's, whose last positions are its tokens; then one token a pass."""
         self._prompt_tokens = prompt_tokens
         with at_each_router(model, self._hear):

@@ -132,7 +132,9 @@ def test_a_column_with_experts_tells_where_each_token_went_and_a_dense_one_nothi
         if event.column == 0:
             continue
         assert len(tokens) == event.tokens - 1
-        assert all(len(layer) == 2 and sum(layer) == pytest.approx(1, abs=1e-3) for layer in tokens[3].weights)
+        assert all(
+            len(layer) == 2 and sum(layer) == pytest.approx(1, abs=1e-3) for layer in tokens[3].weights
+        )
         assert tokens[-1].end <= len(event.text)
         # Told before the answer is complete: colours are there when it is.
         assert max(events.index(p) for p in parts if p.prompt == event.prompt) < events.index(event)

@@ -1,0 +1,113 @@
+"""Which experts answered: the routes of the questions asked, shares of tokens, and how two prompts differ.
+
+Experts and layers count from 0 here; "layer" is a place in `Mixture.layers`. A token counts for its first expert.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from engine.job.events import Loaded
+from engine.job.expert_events import TokenRoute
+
+ALIKE = 0.05
+"""Of the tokens: two prompts that differ by less in a layer route alike there, however many tokens they have."""
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """The experts of a column's model: `layers` are the places of the layers that have them."""
+
+    layers: tuple[int, ...]
+    experts: int
+
+
+@dataclass
+class Routing:
+    """Where the tokens of one question and its answer went. `counts`: for each layer, the prompt's by first expert."""
+
+    prompt: str
+    tokens: list[TokenRoute] = field(default_factory=list)
+    counts: tuple[tuple[int, ...], ...] = ()
+
+    def take(self, first: int, tokens: Sequence[TokenRoute]) -> None:
+        """Put in a part of the answer's tokens; what was told from there on before is replaced."""
+        self.tokens[first:] = tokens
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How two prompts differ in one layer: shares by expert, and the total variation distance between them.
+
+    `distance` = 1/2 sum |first - second| is the part of the tokens that go elsewhere, 0 to 1. `chance` is what to
+    expect of two draws of as many tokens from the shares of both together.
+    """
+
+    layer: int
+    first: tuple[float, ...]
+    second: tuple[float, ...]
+    distance: float
+    chance: float
+
+    @property
+    def is_alike(self) -> bool:
+        """Whether so small a difference, or so few tokens, tell nothing."""
+        return self.distance <= max(ALIKE, 2 * self.chance)
+
+
+def mixture_of(loaded: Loaded) -> Mixture | None:
+    """The experts that a loaded model has; None for a dense one."""
+    return Mixture(loaded.expert_layers, loaded.experts) if loaded.experts else None
+
+
+def counts_of(routing: Routing, layer: int, experts: int, part: str) -> list[int]:
+    """How many tokens go to each expert first; `part` is "answer", "prompt" or "both"."""
+    counts = [0] * experts
+    if part in ("answer", "both"):
+        for token in routing.tokens:
+            counts[token.experts[layer][0]] += 1
+    if part in ("prompt", "both") and routing.counts:
+        counts = [own + asked for own, asked in zip(counts, routing.counts[layer], strict=True)]
+    return counts
+
+
+def shares_of(counts: Sequence[int]) -> tuple[float, ...]:
+    """Each expert's part of the tokens; zeros where there is none."""
+    whole = sum(counts)
+    return tuple(count / whole if whole else 0.0 for count in counts)
+
+
+def differences(first: Routing, second: Routing, mixture: Mixture, part: str) -> list[Difference]:
+    """Layer by layer; nothing where one of the two has no token to count."""
+    found = []
+    for layer in range(len(mixture.layers)):
+        counts = [counts_of(routing, layer, mixture.experts, part) for routing in (first, second)]
+        if not all(sum(own) for own in counts):
+            return []
+        one, other = (shares_of(own) for own in counts)
+        distance = sum(abs(a - b) for a, b in zip(one, other, strict=True)) / 2
+        found.append(Difference(layer, one, other, distance, _chance(*counts)))
+    return found
+
+
+def largest(found: Sequence[Difference], count: int = 3) -> list[tuple[Difference, int]]:
+    """The experts whose shares differ most, one for each layer, in layers that are not alike."""
+    differing = [difference for difference in found if not difference.is_alike]
+    differing.sort(key=lambda difference: -difference.distance)
+    return [(difference, _expert(difference)) for difference in differing[:count]]
+
+
+def _expert(difference: Difference) -> int:
+    gaps = [abs(a - b) for a, b in zip(difference.first, difference.second, strict=True)]
+    return gaps.index(max(gaps))
+
+
+def _chance(first: Sequence[int], second: Sequence[int]) -> float:
+    """The distance to expect where both draw from the same shares p: 1/2 sum sqrt(2/pi) sd(difference of shares).
+
+    sd = sqrt(p (1 - p) (1/n + 1/m)) for n and m tokens, and sqrt(2/pi) sd the mean size of a normal number.
+    """
+    one, other = sum(first), sum(second)
+    pooled = [(a + b) / (one + other) for a, b in zip(first, second, strict=True)]
+    spread = 1 / one + 1 / other
+    return sum(math.sqrt(2 / math.pi * p * (1 - p) * spread) for p in pooled) / 2
