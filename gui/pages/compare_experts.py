@@ -30,15 +30,16 @@ class ExpertPanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(6)
-        row = Flow()
+        row = Flow(gap=6)
         self.switch = Switch(self.tr("Colour by expert"))
         self.switch.toggled.connect(self._turn)
         row.addWidget(self._labelled())
         self.layer = Select([], "", self.tr("Layer"), compact=True)
+        self.layer.setSizeAdjustPolicy(Select.SizeAdjustPolicy.AdjustToContents)
         self.layer.changed.connect(self._choose_layer)
         row.addWidget(self.layer)
         row.add_spring()
-        self.prompts_button = Button("", "secondary", "git-compare", compact=True)
+        self.prompts_button = Button("", "link", compact=True)
         self.prompts_button.clicked.connect(self.prompts_asked)
         row.addWidget(self.prompts_button)
         layout.addLayout(row)
@@ -69,7 +70,7 @@ class ExpertPanel(QWidget):
         self.switch.setChecked(column.is_coloured)
         self.prompts_button.set_label(self.tr("Two prompts…"))
         is_short = len(column.routings) < 2
-        self.prompts_button.set_blocked(self.tr("Ask twice to compare prompts") if is_short else "")
+        self.prompts_button.set_blocked(self.tr("Ask a second prompt") if is_short else "")
         self._colour()
 
     def describe(self, tokens: tuple[int, ...]) -> str:
@@ -124,9 +125,7 @@ class ExpertPanel(QWidget):
 
     def _read_out(self, tokens: tuple[int, ...]) -> None:
         if not tokens or self._routing is None:
-            self.readout.setText(
-                self.tr("Point at a word, or go to it with the arrow keys, to see its experts.")
-            )
+            self.readout.setText(self.tr("Point at a word, or move there with the arrow keys."))
             return
         first = self._routing.tokens[tokens[0]]
         shown = self._view.text()[first.start : first.end].replace("\n", "⏎")
@@ -146,7 +145,7 @@ class ExpertPanel(QWidget):
         pair = QWidget()
         inner = QHBoxLayout(pair)
         inner.setContentsMargins(0, 0, 0, 0)
-        inner.setSpacing(6)
+        inner.setSpacing(4)
         inner.addWidget(self.switch)
         words = Label(self.tr("Colour by expert"), "smalltext")
         words.setBuddy(self.switch)

@@ -4,7 +4,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from gui.state.compare import Column
-from gui.state.routes import ALIKE, Difference, Mixture, differences, largest
+from gui.state.routes import Difference, Mixture, differences, largest
 from gui.widgets.buttons import Button
 from gui.widgets.card import Card
 from gui.widgets.expert_legend import places_of
@@ -53,9 +53,9 @@ class PromptsDialog(QDialog):
         first, second = (routings[int(choice.value())] for choice in (self.first, self.second))
         found = differences(first, second, mixture, self.part.value())
         self.sentences.setText("\n".join(self._words(found, mixture, first.prompt, second.prompt)))
-        table = QWidget()
-        grid = QGridLayout(table)
-        grid.setContentsMargins(0, 0, 8, 0)
+        table = Card(padding=14)
+        grid = QGridLayout()
+        table.body.addLayout(grid)
         grid.setHorizontalSpacing(14)
         grid.setVerticalSpacing(12)
         grid.setColumnStretch(1, 1)
@@ -64,8 +64,10 @@ class PromptsDialog(QDialog):
         grid.setRowStretch(len(found), 1)
         while item := self.rows.takeAt(0):
             if widget := item.widget():
+                widget.hide()  # it goes only when the dialog's own loop comes round
                 widget.deleteLater()
         self.rows.addWidget(table)
+        self.rows.addStretch(1)
 
     # Building
 
@@ -97,8 +99,8 @@ class PromptsDialog(QDialog):
     def _foot(self) -> QHBoxLayout:
         row = QHBoxLayout()
         words = self.tr(
-            "Each token counts for the expert with the highest weight. The percentage is the part of the tokens that "
-            "go to another expert (total variation distance)."
+            "Each token counts for the expert with the highest weight. On the right stands the part of the tokens that "
+            "go to another expert (total variation distance), and how much so many tokens differ by chance."
         )
         row.addWidget(Label(words, "small", wrap=True), 1)
         row.addSpacing(16)
@@ -120,38 +122,44 @@ class PromptsDialog(QDialog):
     # Words
 
     def _words(self, found: list[Difference], mixture: Mixture, first: str, second: str) -> list[str]:
+        """What a person should take away: the largest differences, or that there are none."""
         if not found:
             return [
                 self.tr("One of the two has no token to count here. Choose other prompts or other tokens.")
             ]
-        telling = largest(found)
-        if not telling:
+        telling = [difference for difference in found if difference.is_telling]
+        if telling:
+            lines = [self._sentence(*one, mixture, first, second) for one in largest(telling)]
+            if rest := len(found) - len(telling):
+                words = self.tr("{count} of {all} layers show no difference beyond chance.")
+                lines.append(words.format(count=rest, all=len(found)))
+            return lines
+        if all(difference.is_alike for difference in found):
             most = max(difference.distance for difference in found)
-            share = _percent(max(most, ALIKE)) if most < ALIKE else _percent(most)
             words = self.tr(
-                "Both prompts route alike: in no layer do more than {share} of the tokens go elsewhere"
+                "Both prompts route alike: in no layer do more than {share} of the tokens go elsewhere."
             )
-            reason = self.tr(", which so few tokens do by chance.") if most > ALIKE else "."
-            return [words.format(share=share) + reason]
-        sentence = self.tr(
-            "Layer {layer}: expert {expert} takes {one} for “{first}”, {other} for “{second}”."
+            return [words.format(share=_percent(most))]
+        words = self.tr(
+            "Both prompts route alike as far as so few tokens tell: chance alone gives such differences."
         )
-        lines = [
-            sentence.format(
-                layer=mixture.layers[difference.layer] + 1,
-                expert=expert + 1,
-                one=_percent(difference.first[expert]),
-                other=_percent(difference.second[expert]),
-                first=_short(first, _NAMED),
-                second=_short(second, _NAMED),
-            )
-            for difference, expert in telling
+        return [
+            words,
+            self.tr("The largest: ") + self._sentence(*largest(found, 1)[0], mixture, first, second),
         ]
-        alike = sum(difference.is_alike for difference in found)
-        if alike:
-            rest = self.tr("{count} of {all} layers route both alike.")
-            lines.append(rest.format(count=alike, all=len(found)))
-        return lines
+
+    def _sentence(
+        self, difference: Difference, expert: int, mixture: Mixture, first: str, second: str
+    ) -> str:
+        words = self.tr("Layer {layer}: expert {expert} takes {one} for “{first}”, {other} for “{second}”.")
+        return words.format(
+            layer=mixture.layers[difference.layer] + 1,
+            expert=expert + 1,
+            one=_percent(difference.first[expert]),
+            other=_percent(difference.second[expert]),
+            first=_short(first, _NAMED),
+            second=_short(second, _NAMED),
+        )
 
     def _add_row(self, grid: QGridLayout, row: int, difference: Difference, mixture: Mixture) -> None:
         top = Qt.AlignmentFlag.AlignVCenter
@@ -163,7 +171,7 @@ class PromptsDialog(QDialog):
         lines = QVBoxLayout(told)
         lines.setContentsMargins(0, 0, 0, 0)
         lines.setSpacing(0)
-        lines.addWidget(Label(_percent(difference.distance), "strong"))
+        lines.addWidget(Label(_percent(difference.distance), "strong" if difference.is_telling else "muted"))
         chance = self.tr("by chance {share}").format(share=_percent(difference.chance))
         lines.addWidget(Label(self.tr("alike") if difference.is_alike else chance, "small"))
         grid.addWidget(told, row, 2, top)

@@ -108,7 +108,7 @@ class ColouredText(PlainText):
         if not self._grounds:
             return
         position = self.textCursor().position()
-        tokens = self.tokens_at(position) if self.hasFocus() else ()
+        tokens = self.tokens_at(position) if self.window().focusWidget() is self else ()
         self.setAccessibleDescription(self._describe(tokens) if tokens else "")  # a screen reader says it
         self.pointed.emit(tokens)
 

@@ -89,6 +89,8 @@ class ExpertChip(QAbstractButton):
         self._number, self._place, self._share = number, place, f"{share * 100:.0f} %"
         self.setChecked(is_alone)
         words = self.tr("Expert {number}: first choice of {share} of the answer's tokens")
+        if place == OTHER:
+            words = self.tr("The other experts: first choice of {share} of the answer's tokens")
         self.setAccessibleName(words.format(number=number, share=self._share))
         self.setToolTip(self.accessibleName() + "\n" + self.tr("Press to show its tokens alone."))
         self.updateGeometry()
