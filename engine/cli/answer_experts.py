@@ -6,8 +6,8 @@ Layers and experts count from 1 here, as in the window.
 from typing import Any
 
 from engine.cli.output import Output, clean
-from engine.job.events import Event, Loaded
-from engine.job.expert_events import PromptRouted, Routed, TokenRoute
+from engine.job.events import Event
+from engine.job.expert_events import ExpertsLoaded, PromptRouted, Routed, TokenRoute
 
 _MOST_NAMED = 2  # choices of a layer in one cell of the table; --json has all
 
@@ -16,14 +16,14 @@ class HeardExperts:
     """`hear` every event; then the experts of each column's answer to each prompt."""
 
     def __init__(self) -> None:
-        self._loaded: dict[int, Loaded] = {}
+        self._loaded: dict[int, ExpertsLoaded] = {}
         self._tokens: dict[tuple[int, int], list[TokenRoute]] = {}
         self._prompts: dict[tuple[int, int], PromptRouted] = {}
 
     def hear(self, event: Event) -> None:
         """Take in what tells of experts."""
         match event:
-            case Loaded(column=column):
+            case ExpertsLoaded(column=column):
                 self._loaded[column] = event
             case Routed(column=column, prompt=prompt, first=first, tokens=tokens):
                 self._tokens.setdefault((column, prompt), [])[first:] = tokens
@@ -35,11 +35,11 @@ class HeardExperts:
     def values(self, column: int, prompt: int, text: str) -> dict[str, Any] | None:  # Any: JSON values
         """What `--json` says of one answer; None for a model without experts."""
         loaded = self._loaded.get(column)
-        if loaded is None or not loaded.experts:
+        if loaded is None:
             return None
         asked = self._prompts.get((column, prompt))
         return {
-            "layers": [layer + 1 for layer in loaded.expert_layers],
+            "layers": [layer + 1 for layer in loaded.layers],
             "experts": loaded.experts,
             "prompt_tokens": asked.tokens if asked else 0,
             "prompt_shares": [_shares(row) for row in asked.counts] if asked else [],

@@ -199,11 +199,7 @@ class Trained(Event):
 
 @dataclass(frozen=True)
 class Loaded(Event):
-    """A column's weights are ready. `fingerprint` proves which: eight hex digits of the weights' hash.
-
-    `experts`: how many each of the layers in `expert_layers` (their places in the model, from 0) has; 0 for a model
-    without. Each token goes to `top_k` of them.
-    """
+    """A column's weights are ready. `fingerprint` proves which: eight hex digits of the weights' hash."""
 
     column: int
     title: str
@@ -211,9 +207,6 @@ class Loaded(Event):
     fingerprint: str
     parameters: int
     dtype: str
-    experts: int = 0
-    top_k: int = 0
-    expert_layers: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

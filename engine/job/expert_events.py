@@ -31,10 +31,23 @@ class Routing(Event):
 
 
 @dataclass(frozen=True)
+class ExpertsLoaded(Event):
+    """A column's model has experts, told after its `Loaded`; of a dense one it is not told.
+
+    `layers` are the places, from 0, of the layers that have them, `experts` each; a token goes to `top_k` of them.
+    """
+
+    column: int
+    experts: int
+    top_k: int
+    layers: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class TokenRoute:
     """The experts that one token of an answer went to, and its characters `start` to `end` (not included).
 
-    For each layer with experts, in the order of `Loaded.expert_layers`: the chosen experts, from 0, the highest
+    For each layer with experts, in the order of `ExpertsLoaded.layers`: the chosen experts, from 0, the highest
     first, and their weights as the router gave them, to four places. Tokens that share one character (an emoji in
     several pieces) have it in common; a token that is not shown (a marker) has no characters.
     """

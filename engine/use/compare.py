@@ -7,7 +7,7 @@ from engine.job.channel import Desk
 from engine.job.commands import Ask
 from engine.job.errors import InputError, JobError
 from engine.job.events import Answered, Loaded, Phase, Piece, Ready, Remark
-from engine.job.expert_events import PromptRouted, Routed
+from engine.job.expert_events import ExpertsLoaded, PromptRouted, Routed
 from engine.job.tasks import ChatTask
 from engine.models.generate import Answer, generate
 from engine.models.routes import RouteWatch, expert_layers
@@ -50,7 +50,6 @@ def _load(task: ChatTask, desk: Desk, ears: Ears) -> list[Opened]:
         desk.tell(Phase(name="model", title=f"Loading model {column + 1} of {len(task.models)}"))
         opened = open_model(source, task.device, bases=bases)
         columns.append(opened)
-        mixture = expert_layers(opened.model)
         desk.tell(
             Loaded(
                 column=column,
@@ -59,11 +58,11 @@ def _load(task: ChatTask, desk: Desk, ears: Ears) -> list[Opened]:
                 fingerprint=opened.fingerprint,
                 parameters=opened.parameters,
                 dtype=opened.loaded.dtype,
-                experts=mixture.experts,
-                top_k=mixture.top_k,
-                expert_layers=mixture.layers,
             )
         )
+        found = expert_layers(opened.model)
+        if found.experts:
+            desk.tell(ExpertsLoaded(column, found.experts, found.top_k, found.layers))
     return columns
 
 

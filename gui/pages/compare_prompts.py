@@ -1,7 +1,7 @@
 """Which experts differ between two of the prompts that a column was asked: in words, and layer by layer."""
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QVBoxLayout, QWidget
 
 from gui.state.compare import Column
 from gui.state.routes import Difference, Mixture, differences, largest
@@ -12,7 +12,7 @@ from gui.widgets.fit_scroll import FitScroll
 from gui.widgets.labels import ElidedLabel, Label
 from gui.widgets.segmented import Segmented
 from gui.widgets.select import Select
-from gui.widgets.share_bars import ShareBars
+from gui.widgets.share_bars import ShareBars, ShareWords, sides_of
 
 _SHOWN = 60  # letters of a prompt in the lists
 _NAMED = 28  # in a sentence
@@ -54,14 +54,12 @@ class PromptsDialog(QDialog):
         found = differences(first, second, mixture, self.part.value())
         self.sentences.setText("\n".join(self._words(found, mixture, first.prompt, second.prompt)))
         table = Card(padding=14)
-        grid = QGridLayout()
-        table.body.addLayout(grid)
-        grid.setHorizontalSpacing(14)
-        grid.setVerticalSpacing(12)
-        grid.setColumnStretch(1, 1)
-        for row, difference in enumerate(found):
-            self._add_row(grid, row, difference, mixture)
-        grid.setRowStretch(len(found), 1)
+        words = [self._beside(difference, mixture) for difference in found]
+        sides = sides_of(words)
+        for difference, told in zip(found, words, strict=True):
+            both = [round(1e6 * (a + b)) for a, b in zip(difference.first, difference.second, strict=True)]
+            shares = (difference.first, difference.second)
+            table.body.addWidget(ShareBars(shares, places_of(both), told, sides))
         while item := self.rows.takeAt(0):
             if widget := item.widget():
                 widget.hide()  # it goes only when the dialog's own loop comes round
@@ -161,20 +159,11 @@ class PromptsDialog(QDialog):
             second=_short(second, _NAMED),
         )
 
-    def _add_row(self, grid: QGridLayout, row: int, difference: Difference, mixture: Mixture) -> None:
-        top = Qt.AlignmentFlag.AlignVCenter
+    def _beside(self, difference: Difference, mixture: Mixture) -> ShareWords:
         layer = self.tr("Layer {number}").format(number=mixture.layers[difference.layer] + 1)
-        grid.addWidget(Label(layer, "strong"), row, 0, top)
-        both = [round(1e6 * (a + b)) for a, b in zip(difference.first, difference.second, strict=True)]
-        grid.addWidget(ShareBars((difference.first, difference.second), places_of(both)), row, 1)
-        told = QWidget()
-        lines = QVBoxLayout(told)
-        lines.setContentsMargins(0, 0, 0, 0)
-        lines.setSpacing(0)
-        lines.addWidget(Label(_percent(difference.distance), "strong" if difference.is_telling else "muted"))
         chance = self.tr("by chance {share}").format(share=_percent(difference.chance))
-        lines.addWidget(Label(self.tr("alike") if difference.is_alike else chance, "small"))
-        grid.addWidget(told, row, 2, top)
+        note = self.tr("alike") if difference.is_alike else chance
+        return ShareWords(layer, _percent(difference.distance), note, difference.is_telling)
 
 
 def _percent(share: float) -> str:

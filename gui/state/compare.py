@@ -9,12 +9,12 @@ from PySide6.QtCore import QObject, Signal
 from engine.job.commands import Ask, Stop
 from engine.job.errors import EngineError
 from engine.job.events import Answered, Event, Failed, Loaded, Lost, Phase, Piece, Ready
-from engine.job.expert_events import PromptRouted, Routed
+from engine.job.expert_events import ExpertsLoaded, PromptRouted, Routed
 from engine.job.record import read_record, update_record
 from engine.job.tasks import ChatTask
 from engine.library.runs import split_step
 from gui.engine_thread import EngineThread
-from gui.state.routes import Mixture, Routing, mixture_of
+from gui.state.routes import Mixture, Routing
 from gui.state.task import EngineTask
 
 MOST_COLUMNS = 4
@@ -211,7 +211,8 @@ class CompareState(QObject):
                 self.status = title
             case Loaded(column=number):
                 self.columns[number].loaded = event
-                self.columns[number].mixture = mixture_of(event)
+            case ExpertsLoaded(column=number, layers=layers, experts=experts):
+                self.columns[number].mixture = Mixture(layers, experts)
             case Ready():
                 self.status = ""
                 self.is_busy = self.is_busy and not self.is_complete

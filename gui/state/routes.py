@@ -4,10 +4,10 @@ Experts and layers count from 0 here; "layer" is a place in `Mixture.layers`. A 
 """
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from engine.job.events import Loaded
 from engine.job.expert_events import TokenRoute
 
 ALIKE = 0.05
@@ -31,12 +31,28 @@ class Routing:
     """Where the tokens of one question and its answer went. `counts`: for each layer, the prompt's by first expert."""
 
     prompt: str
-    tokens: list[TokenRoute] = field(default_factory=list)
     counts: tuple[tuple[int, ...], ...] = ()
+    tokens: list[TokenRoute] = field(default_factory=list)
+    _firsts: list[Counter[int]] = field(
+        default_factory=list
+    )  # for each layer, the answer's tokens by first expert
 
     def take(self, first: int, tokens: Sequence[TokenRoute]) -> None:
         """Put in a part of the answer's tokens; what was told from there on before is replaced."""
-        self.tokens[first:] = tokens
+        if first < len(self.tokens):
+            tokens, first = [*self.tokens[:first], *tokens], 0
+            self.tokens, self._firsts = [], []
+        self.tokens += tokens
+        for token in tokens:
+            while len(self._firsts) < len(token.experts):
+                self._firsts.append(Counter())
+            for firsts, chosen in zip(self._firsts, token.experts, strict=True):
+                firsts[chosen[0]] += 1
+
+    def answer_counts(self, layer: int, experts: int) -> list[int]:
+        """How many of the answer's tokens go to each expert first."""
+        firsts: Counter[int] = self._firsts[layer] if layer < len(self._firsts) else Counter()
+        return [firsts[expert] for expert in range(experts)]
 
 
 @dataclass(frozen=True)
@@ -65,17 +81,9 @@ class Difference:
         return self.distance > max(ALIKE, self.limit)
 
 
-def mixture_of(loaded: Loaded) -> Mixture | None:
-    """The experts that a loaded model has; None for a dense one."""
-    return Mixture(loaded.expert_layers, loaded.experts) if loaded.experts else None
-
-
 def counts_of(routing: Routing, layer: int, experts: int, part: str) -> list[int]:
     """How many tokens go to each expert first; `part` is "answer", "prompt" or "both"."""
-    counts = [0] * experts
-    if part in ("answer", "both"):
-        for token in routing.tokens:
-            counts[token.experts[layer][0]] += 1
+    counts = routing.answer_counts(layer, experts) if part in ("answer", "both") else [0] * experts
     if part in ("prompt", "both") and routing.counts:
         counts = [own + asked for own, asked in zip(counts, routing.counts[layer], strict=True)]
     return counts

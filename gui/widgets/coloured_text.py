@@ -2,9 +2,10 @@
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Any
 
-from PySide6.QtCore import QEvent, QPoint, QRectF, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QHelpEvent, QMouseEvent, QPainter, QPaintEvent, QTextBlock, QTextLine
 from PySide6.QtWidgets import QToolTip, QWidget
 
@@ -33,6 +34,7 @@ class ColouredText(PlainText):
         self._raw = ""
         self._grounds: list[Ground] = []
         self._places: list[int] = []
+        self._spans: list[Ground] = []  # the grounds, by places of the document
         self._describe: Callable[[tuple[int, ...]], str] = lambda _: ""
         super().__init__(text, name, lines, parent)
         self.setMouseTracking(True)
@@ -44,21 +46,21 @@ class ColouredText(PlainText):
         return self._raw
 
     def set_text(self, text: str) -> None:
-        self._raw, self._places = text, []
+        self._raw, self._places, self._spans = text, [], []
         super().set_text(text)
 
     def append_text(self, text: str) -> None:
         if "\r" in text or self._raw.endswith("\r"):  # a line end that comes in two parts
             self.set_text(self._raw + text)
             return
-        self._raw, self._places = self._raw + text, []
+        self._raw, self._places, self._spans = self._raw + text, [], []
         super().append_text(text)
 
     def set_grounds(
         self, grounds: Sequence[Ground], describe: Callable[[tuple[int, ...]], str] = lambda _: ""
     ) -> None:
         """Colour these tokens, in order of their characters; `describe` tells of tokens by their numbers."""
-        self._grounds, self._describe = list(grounds), describe
+        self._grounds, self._spans, self._describe = list(grounds), [], describe
         flags = self.textInteractionFlags()
         self.setTextInteractionFlags(flags | _CARET if grounds else flags & ~_CARET)
         self.viewport().update()
@@ -124,27 +126,41 @@ class ColouredText(PlainText):
         return None
 
     def _paint_grounds(self, painter: QPainter, bottom: int) -> None:
-        places, last = self._known_places(), len(self._raw)
-        spans = [
-            (places[min(start, last)], places[min(end, last)], ground) for start, end, ground in self._grounds
-        ]
-        ends = [end for _, end, _ in spans]
+        ends = [end for _, end, _ in self._known_spans()]
         block = self.firstVisibleBlock()
         while block.isValid():
             area = self.blockBoundingGeometry(block).translated(self.contentOffset())
-            if area.top() > bottom:
-                return
-            until = block.position() + block.length()
-            painted = block.position()
-            for start, end, ground in spans[bisect_right(ends, block.position()) :]:
-                if start >= until:
-                    break
-                own = max(start, painted)  # a character that tokens share has the first one's ground
-                if ground >= 0 and end > own:
-                    painter.setBrush(theme.colour(expert_ground(ground)))
-                    _paint_span(painter, block, area, own - block.position(), end - block.position())
-                painted = max(painted, end)
+            for line in _lines(block):
+                if area.top() + line.y() > bottom:
+                    return
+                if area.top() + line.y() + line.height() > 0:
+                    self._paint_line(painter, line, QPointF(area.topLeft()), block.position(), ends)
             block = block.next()
+
+    def _paint_line(
+        self, painter: QPainter, line: QTextLine, corner: QPointF, before: int, ends: Sequence[int]
+    ) -> None:
+        """The grounds of one line of a block that stands at `corner` and begins at the place `before`."""
+        painted, until = before + line.textStart(), before + line.textStart() + line.textLength()
+        for start, end, ground in islice(self._known_spans(), bisect_right(ends, painted), None):
+            if start >= until:
+                return
+            first, last = (
+                max(start, painted),
+                min(end, until),
+            )  # shared characters have the first token's ground
+            if ground >= 0 and last > first:
+                left, right = sorted((_x(line, first - before), _x(line, last - before)))
+                area = QRectF(corner.x() + left, corner.y() + line.y(), right - left, line.height())
+                painter.setBrush(theme.colour(expert_ground(ground)))
+                painter.drawRoundedRect(area.adjusted(0.5, 0.5, -0.5, -0.5), 3, 3)
+            painted = max(painted, last)
+
+    def _known_spans(self) -> list[Ground]:
+        if not self._spans:
+            places, last = self._known_places(), len(self._raw)
+            self._spans = [(places[min(s, last)], places[min(e, last)], g) for s, e, g in self._grounds]
+        return self._spans
 
     def _known_places(self) -> list[int]:
         if not self._places:
@@ -160,17 +176,6 @@ def document_places(text: str) -> list[int]:
         if character != "\r" or text[number + 1 : number + 2] != "\n":
             place += 2 if ord(character) > 0xFFFF else 1
     return [*places, place]
-
-
-def _paint_span(painter: QPainter, block: QTextBlock, area: QRectF, start: int, end: int) -> None:
-    """One token's ground, in each line that it stands in."""
-    for line in _lines(block):
-        first, last = max(start, line.textStart()), min(end, line.textStart() + line.textLength())
-        if first >= last:
-            continue
-        left, right = sorted((_x(line, first), _x(line, last)))
-        ground = QRectF(area.left() + left, area.top() + line.y(), right - left, line.height())
-        painter.drawRoundedRect(ground.adjusted(0.5, 0.5, -0.5, -0.5), 3, 3)
 
 
 def _lines(block: QTextBlock) -> list[QTextLine]:

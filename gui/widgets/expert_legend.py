@@ -33,40 +33,43 @@ class ExpertLegend(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._row = Flow(self, gap=4)
+        self._all: list[ExpertChip] = []
         self.chips: dict[int, ExpertChip] = {}
         self.alone = ALL
 
     def set_counts(self, counts: Sequence[int]) -> None:
         """Show each expert's share; an expert that is shown alone stays so while it is there."""
         entries = self._entries(counts)
-        if list(self.chips) != [expert for expert, _, _ in entries]:
-            self._rebuild([expert for expert, _, _ in entries])
+        while len(self._all) < len(entries):
+            self._add_chip()
+        for chip in self._all[len(entries) :]:
+            chip.hide()
+        self.chips = {expert: chip for (expert, _, _), chip in zip(entries, self._all, strict=False)}
+        if self.alone not in self.chips:
+            self.alone = ALL
         whole = max(1, sum(counts))
         for expert, place, count in entries:
             number = str(expert + 1) if expert >= 0 else self.tr("others")
             self.chips[expert].show_share(number, place, count / whole, expert == self.alone)
+            self.chips[expert].show()
 
     def _entries(self, counts: Sequence[int]) -> list[tuple[int, int, int]]:
+        """(expert, ground, tokens), in the order of the grounds."""
         places = places_of(counts)
         entries = [(n, place, counts[n]) for n, place in enumerate(places) if place != OTHER]
+        entries.sort(key=lambda entry: entry[1])
         if len(counts) > COLOURS:
-            entries.sort(key=lambda entry: entry[1])
             entries.append((REST, OTHER, sum(counts[n] for n, place in enumerate(places) if place == OTHER)))
         return entries
 
-    def _rebuild(self, experts: list[int]) -> None:
-        if self.alone not in experts:
-            self.alone = ALL
-        for chip in self.chips.values():
-            self._row.removeWidget(chip)
-            chip.deleteLater()
-        self.chips = {expert: ExpertChip(self) for expert in experts}
-        for expert, chip in self.chips.items():
-            chip.clicked.connect(lambda _checked=False, expert=expert: self._choose(expert))
-            self._row.addWidget(chip)
-            chip.show()
+    def _add_chip(self) -> None:
+        chip = ExpertChip(self)
+        chip.clicked.connect(lambda: self._choose(chip))
+        self._all.append(chip)
+        self._row.addWidget(chip)
 
-    def _choose(self, expert: int) -> None:
+    def _choose(self, pressed: "ExpertChip") -> None:
+        expert = next(expert for expert, chip in self.chips.items() if chip is pressed)
         self.alone = ALL if self.alone == expert else expert
         for own, chip in self.chips.items():
             chip.setChecked(own == self.alone)
@@ -113,7 +116,7 @@ class ExpertChip(QAbstractButton):
             painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.6, 0.6, -0.6, -0.6), 6, 6)
         font = theme.font(12, "semibold")
         wide = self._swatch(QFontMetrics(font))
-        swatch = QRectF(4, 4, wide, self.height() - 8)
+        swatch = QRectF(3, 4, wide, self.height() - 8)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(theme.colour(expert_ground(self._place)))
         painter.drawRoundedRect(swatch, 3, 3)

@@ -8,7 +8,7 @@ import pytest
 from engine.cli.answer_experts import HeardExperts, print_experts
 from engine.cli.output import Output
 from engine.job.events import Loaded
-from engine.job.expert_events import PromptRouted, Routed, TokenRoute
+from engine.job.expert_events import ExpertsLoaded, PromptRouted, Routed, TokenRoute
 from tests.models.all_families import model_of
 from tests.models.tiny_models import tiny_tokenizer
 
@@ -16,7 +16,8 @@ from tests.models.tiny_models import tiny_tokenizer
 def heard():
     found = HeardExperts()
     found.hear(Loaded(0, "Base", "", "", 1, "float32"))
-    found.hear(Loaded(1, "Mixture", "", "", 1, "float32", 4, 2, (1, 3)))
+    found.hear(Loaded(1, "Mixture", "", "", 1, "float32"))
+    found.hear(ExpertsLoaded(1, 4, 2, (1, 3)))
     found.hear(PromptRouted(1, 0, 4, ((3, 1, 0, 0), (0, 0, 4, 0))))
     early = TokenRoute(0, 1, ((0, 1), (0, 1)), ((0.6, 0.4), (0.5, 0.5)))
     right = TokenRoute(0, 2, ((2, 1), (0, 3)), ((0.61, 0.39), (0.9, 0.1)))

@@ -8,7 +8,7 @@ from engine.job.channel import Desk, append, events_of
 from engine.job.commands import Ask, Cancel, Stop
 from engine.job.errors import JobError, StoppedError
 from engine.job.events import Answered, Loaded, Piece, Ready, Remark
-from engine.job.expert_events import PromptRouted, Routed
+from engine.job.expert_events import ExpertsLoaded, PromptRouted, Routed
 from engine.job.tasks import ChatTask
 from engine.use.compare import chat
 from tests.models.all_families import model_of
@@ -123,8 +123,8 @@ def test_a_column_with_experts_tells_where_each_token_went_and_a_dense_one_nothi
         append(folder, ask(number, tokens=20, temperature=1.0))
     chat(ChatTask(models=(str(base), str(mixture)), stay=False), Desk(folder))
     events = events_of(folder)
-    layouts = [(event.experts, event.expert_layers) for event in events if isinstance(event, Loaded)]
-    assert layouts == [(0, ()), (4, (0, 1))]
+    (found,) = [event for event in events if isinstance(event, ExpertsLoaded)]
+    assert (found.column, found.experts, found.top_k, found.layers) == (1, 4, 2, (0, 1))
     parts = [event for event in events if isinstance(event, Routed)]
     assert {event.column for event in parts} == {1}
     for event in answers(folder):

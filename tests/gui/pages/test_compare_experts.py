@@ -4,10 +4,9 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QTextCursor
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLabel
 
 from engine.job.events import Answered, Loaded, Piece, Ready
-from engine.job.expert_events import PromptRouted, Routed, TokenRoute
+from engine.job.expert_events import ExpertsLoaded, PromptRouted, Routed, TokenRoute
 from gui.pages.compare import ComparePage
 from gui.pages.compare_prompts import PromptsDialog
 from gui.widgets.share_bars import ShareBars
@@ -49,7 +48,7 @@ def ask(page, prompt, firsts=FIRST, counts=((2, 1, 0), (0, 0, 3)), finish=True):
     number = page.compare._number
     if number == 1:
         told(page, Loaded(0, "", "Base weights", "ab", 1, "float32"))
-        told(page, Loaded(1, "", "Experts", "cd", 1, "float32", 3, 2, (2, 5)))
+        told(page, Loaded(1, "", "Experts", "cd", 1, "float32"), ExpertsLoaded(1, 3, 2, (2, 5)))
     told(page, PromptRouted(1, number, 3, counts), Piece(1, number, TEXT[:4]))
     told(page, Routed(1, number, 0, routes(firsts[:2], SPANS[:2])))
     if finish:
@@ -186,8 +185,8 @@ def test_the_experts_that_differ_most_are_told_in_words_and_bars(page):
     ask(page, "How do I boil an egg for ten minutes?")
     ask(page, "And?")
     column = page.compare.columns[1]
-    column.routings[1].tokens = list(routes([(0, 1)] * 29 + [(1, 1)] * 21, spans))
-    column.routings[2].tokens = list(routes([(0, 1)] * 4 + [(1, 1)] * 26 + [(2, 1)] * 20, spans))
+    column.routings[1].take(0, list(routes([(0, 1)] * 29 + [(1, 1)] * 21, spans)))
+    column.routings[2].take(0, list(routes([(0, 1)] * 4 + [(1, 1)] * 26 + [(2, 1)] * 20, spans)))
     dialog = PromptsDialog(column)
     assert words(dialog) == [
         "Layer 3: expert 1 takes 58 % for “How do I boil an egg for te…”, 8 % for “And?”.",
@@ -198,9 +197,9 @@ def test_the_experts_that_differ_most_are_told_in_words_and_bars(page):
         (True, True),
         (False, False),
     ]
-    shown = [label.text() for label in dialog.findChildren(QLabel)]
-    assert "50 %" in shown  # half the sum of 50, 10 and 40 in a hundred
-    assert "alike" in shown
+    assert bars[0].accessibleName().startswith("Layer 3, ")
+    assert "Difference 50 %" in bars[0].accessibleName()  # half the sum of 50, 10 and 40 in a hundred
+    assert bars[1].accessibleName().endswith("Difference 0 %, alike.")
 
 
 def test_prompts_that_route_alike_say_so(page):
@@ -238,7 +237,7 @@ def test_a_prompt_without_a_token_to_count_is_told(page):
     ask(page, "Hi?")
     ask(page, "And?")
     column = page.compare.columns[1]
-    column.routings[2].tokens = []
+    column.routings[2].take(0, [])
     assert "no token to count" in words(PromptsDialog(column))[0]
 
 

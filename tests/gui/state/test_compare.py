@@ -4,7 +4,7 @@ import pytest
 
 from engine.job.commands import Ask
 from engine.job.events import Answered, Failed, Loaded, Piece, Ready
-from engine.job.expert_events import PromptRouted, Routed, TokenRoute
+from engine.job.expert_events import ExpertsLoaded, PromptRouted, Routed, TokenRoute
 from engine.job.record import read_record
 from gui.state.compare import VOTES_FILE, CompareState, Sampling, run_of_source, run_source
 from tests.gui.windows import StillEngine, ended_run, quick_job
@@ -122,7 +122,7 @@ def test_where_the_tokens_of_every_question_went_is_kept_with_the_column(compare
     for number, experts in ((1, (0, 1)), (2, (1, 1))):
         compare.ask(f"Question {number}?")
         folder = compare._task.folder
-        engine.tell(folder, Loaded(1, "", "", "", 1, "float32", 2, 2, (3,)))
+        engine.tell(folder, ExpertsLoaded(1, 2, 2, (3,)))
         assert compare.routing(compare.columns[1]) is None
         engine.tell(folder, PromptRouted(1, number, 4, ((3, 1),)))
         engine.tell(folder, Routed(1, number, 0, routes(*experts)))

@@ -5,9 +5,8 @@ import random
 
 import pytest
 
-from engine.job.events import Loaded
 from engine.job.expert_events import TokenRoute
-from gui.state.routes import Mixture, Routing, counts_of, differences, largest, mixture_of, shares_of
+from gui.state.routes import Mixture, Routing, counts_of, differences, largest, shares_of
 
 TWO = Mixture((0, 2), 3)
 
@@ -18,14 +17,9 @@ def token(*first, at=0):
 
 
 def routing(prompt, *tokens, counts=()):
-    return Routing(prompt, [token(*first) for first in tokens], counts)
-
-
-def test_a_dense_model_has_no_mixture():
-    dense = Loaded(0, "", "", "", 1, "float32")
-    assert mixture_of(dense) is None
-    mixture = Loaded(0, "", "", "", 1, "float32", experts=3, top_k=2, expert_layers=(0, 2))
-    assert mixture_of(mixture) == TWO
+    found = Routing(prompt, counts)
+    found.take(0, [token(*first) for first in tokens])
+    return found
 
 
 def test_parts_are_put_together_and_a_later_one_replaces():
@@ -33,8 +27,10 @@ def test_parts_are_put_together_and_a_later_one_replaces():
     found.take(0, [token(0), token(1)])
     found.take(2, [token(2)])
     assert [t.experts[0][0] for t in found.tokens] == [0, 1, 2]
-    found.take(0, [token(2)])
-    assert [t.experts[0][0] for t in found.tokens] == [2]
+    assert found.answer_counts(0, 3) == [1, 1, 1]
+    found.take(1, [token(2)])
+    assert [t.experts[0][0] for t in found.tokens] == [0, 2]
+    assert found.answer_counts(0, 3) == [1, 0, 1]
 
 
 def test_the_tokens_of_the_answer_of_the_prompt_or_of_both_are_counted():
@@ -74,13 +70,11 @@ def test_two_draws_from_the_same_shares_hardly_ever_tell_anything(experts):
     weights = [chance.uniform(0.2, 1) for _ in range(experts)]
     mixture, alarms, distances, expected = Mixture((0,), experts), 0, 0.0, 0.0
     for _ in range(400):
-        pair = [
-            Routing(
-                "",
-                [TokenRoute(0, 1, ((e,),), ((1.0,),)) for e in chance.choices(range(experts), weights, k=n)],
-            )
-            for n in (40, 60)
-        ]
+        pair = []
+        for n in (40, 60):
+            pair.append(Routing(""))
+            drawn = chance.choices(range(experts), weights, k=n)
+            pair[-1].take(0, [TokenRoute(0, 1, ((e,),), ((1.0,),)) for e in drawn])
         (found,) = differences(*pair, mixture, "answer")
         alarms += found.is_telling
         distances, expected = distances + found.distance, expected + found.chance

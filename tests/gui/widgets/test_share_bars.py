@@ -1,9 +1,11 @@
 from gui.theme.experts import LIGHT_GROUNDS, OTHER
-from gui.widgets.share_bars import ShareBars
+from gui.widgets.share_bars import ShareBars, ShareWords, sides_of
+
+WORDS = ShareWords("Layer 4", "49 %", "by chance 12 %", True)
 
 
-def bars(shares, places, width=420):
-    shown = ShareBars(shares, places)
+def bars(shares, places, width=620):
+    shown = ShareBars(shares, places, WORDS, sides_of([WORDS]))
     shown.resize(width, shown.sizeHint().height())
     return shown
 
@@ -12,7 +14,8 @@ def colour(shown, share, row):
     """The colour at a share of a bar's length, near its lower edge, where no words stand."""
     image = shown.grab().toImage()
     height = shown.height() // 2
-    return image.pixelColor(20 + round(share * (shown.width() - 20)), row * (height + 2) + height - 4).name()
+    left, right = shown.bar_ends()
+    return image.pixelColor(round(left + share * (right - left)), row * (height + 2) + height - 4).name()
 
 
 def test_the_parts_are_as_long_as_the_shares(qapp):
@@ -31,4 +34,14 @@ def test_the_busiest_come_first_in_both_bars_and_the_rest_last(qapp):
 
 def test_a_screen_reader_hears_every_share(qapp):
     shown = bars(((0.58, 0.42), (0.09, 0.91)), [0, 1])
-    assert "Prompt A: 1: 58 %, 2: 42 %. Prompt B: 1: 9 %, 2: 91 %" in shown.accessibleName()
+    name = shown.accessibleName()
+    assert "Prompt A: 1: 58 %, 2: 42 %. Prompt B: 1: 9 %, 2: 91 %" in name
+    assert name.startswith("Layer 4, ")
+    assert name.endswith("Difference 49 %, by chance 12 %.")
+
+
+def test_the_words_beside_the_bars_have_room_in_every_layer(qapp):
+    longer = ShareWords("Layer 48", "49 %", "by chance 100 %", False)
+    left, right = sides_of([WORDS, longer])
+    assert left > sides_of([WORDS])[0]
+    assert right > sides_of([WORDS])[1]
