@@ -30,7 +30,8 @@ from gui.widgets.notice import Notice
 HELP = QT_TRANSLATE_NOOP(
     "ComparePage",
     "Both models get exactly the same prompt and the same random numbers, so every difference you see comes from "
-    "training. The line with the fingerprint proves which weights answer.",
+    "training. The line with the fingerprint proves which weights answer. Where a model has experts, its answer can be "
+    "coloured by the expert that each token goes to first, layer by layer.",
 )
 
 
@@ -266,7 +267,9 @@ class ComparePage(Page):
         shown.experts.fill(column, self.compare.routing(column), self._hides_names)
 
     def _show_prompts(self, place: int) -> None:
-        PromptsDialog(self.compare.columns[self._order[place]], self).exec()
+        dialog = PromptsDialog(self.compare.columns[self._order[place]], self)
+        dialog.exec()
+        dialog.deleteLater()
 
     def _show_answer(self, number: int) -> None:
         self._show_piece(number)

@@ -118,6 +118,8 @@ class CompareState(QObject):
         self.is_busy = True
         for column in self.columns:
             column.text, column.answered = "", None
+            for routing in column.routings.values():
+                routing.forget_tokens()
         sampling = self.sampling
         self._task.send(
             Ask(prompt, self._number, sampling.seed, sampling.temperature, sampling.max_new_tokens)

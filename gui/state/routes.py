@@ -28,7 +28,10 @@ class Mixture:
 
 @dataclass
 class Routing:
-    """Where the tokens of one question and its answer went. `counts`: for each layer, the prompt's by first expert."""
+    """Where the tokens of one question and its answer went.
+
+    `counts`: for each layer, the prompt's tokens by first expert. `tokens`: the answer's, while it is shown.
+    """
 
     prompt: str
     counts: tuple[tuple[int, ...], ...] = ()
@@ -48,6 +51,10 @@ class Routing:
                 self._firsts.append(Counter())
             for firsts, chosen in zip(self._firsts, token.experts, strict=True):
                 firsts[chosen[0]] += 1
+
+    def forget_tokens(self) -> None:
+        """Keep the counts alone: the tokens of many layers of many experts are large, and no longer shown."""
+        self.tokens = []
 
     def answer_counts(self, layer: int, experts: int) -> list[int]:
         """How many of the answer's tokens go to each expert first."""

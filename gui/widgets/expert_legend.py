@@ -14,7 +14,7 @@ ALL = -1
 REST = -2
 """What is shown in place of an expert's number: all of them, or those without a colour of their own."""
 
-_PAD = 6
+_PAD = 4
 
 
 def places_of(counts: Sequence[int]) -> list[int]:
@@ -32,7 +32,7 @@ class ExpertLegend(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._row = Flow(self, gap=4)
+        self._row = Flow(self, gap=3)
         self._all: list[ExpertChip] = []
         self.chips: dict[int, ExpertChip] = {}
         self.alone = ALL
@@ -101,7 +101,12 @@ class ExpertChip(QAbstractButton):
 
     def sizeHint(self) -> QSize:
         numbers, shares = QFontMetrics(theme.font(12, "semibold")), QFontMetrics(theme.font(12))
-        width = self._swatch(numbers) + 5 + shares.horizontalAdvance("100 %") + 2 * 4
+        width = (
+            self._swatch(numbers)
+            + 5
+            + max(shares.horizontalAdvance(words) for words in ("88 %", self._share))
+            + 2 * 4
+        )
         return QSize(round(width), theme.scaled(24))
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -116,7 +121,7 @@ class ExpertChip(QAbstractButton):
             painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.6, 0.6, -0.6, -0.6), 6, 6)
         font = theme.font(12, "semibold")
         wide = self._swatch(QFontMetrics(font))
-        swatch = QRectF(3, 4, wide, self.height() - 8)
+        swatch = QRectF(2, 4, wide, self.height() - 8)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(theme.colour(expert_ground(self._place)))
         painter.drawRoundedRect(swatch, 3, 3)

@@ -9,6 +9,7 @@ from engine.job.events import Answered, Loaded, Piece, Ready
 from engine.job.expert_events import ExpertsLoaded, PromptRouted, Routed, TokenRoute
 from gui.pages.compare import ComparePage
 from gui.pages.compare_prompts import PromptsDialog
+from gui.state.routes import Routing
 from gui.widgets.share_bars import ShareBars
 from tests.gui.waiting import rest
 from tests.gui.windows import still_state
@@ -185,6 +186,7 @@ def test_the_experts_that_differ_most_are_told_in_words_and_bars(page):
     ask(page, "How do I boil an egg for ten minutes?")
     ask(page, "And?")
     column = page.compare.columns[1]
+    column.routings = {n: Routing(routing.prompt) for n, routing in column.routings.items()}
     column.routings[1].take(0, list(routes([(0, 1)] * 29 + [(1, 1)] * 21, spans)))
     column.routings[2].take(0, list(routes([(0, 1)] * 4 + [(1, 1)] * 26 + [(2, 1)] * 20, spans)))
     dialog = PromptsDialog(column)
@@ -237,7 +239,7 @@ def test_a_prompt_without_a_token_to_count_is_told(page):
     ask(page, "Hi?")
     ask(page, "And?")
     column = page.compare.columns[1]
-    column.routings[2].take(0, [])
+    column.routings[2] = Routing("And?")
     assert "no token to count" in words(PromptsDialog(column))[0]
 
 

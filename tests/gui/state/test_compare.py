@@ -131,10 +131,12 @@ def test_where_the_tokens_of_every_question_went_is_kept_with_the_column(compare
     assert told == [1, 1, 1, 1]
     assert (base.mixture, base.routings) == (None, {})
     assert [routing.prompt for routing in mixture.routings.values()] == ["Question 1?", "Question 2?"]
-    assert [t.experts[0][0] for t in mixture.routings[1].tokens] == [0, 1]
+    assert mixture.routings[1].answer_counts(0, 2) == [1, 1]
+    assert mixture.routings[1].tokens == []  # only the answer that is shown is coloured
+    assert [t.experts[0][0] for t in mixture.routings[2].tokens] == [1, 1]
     assert mixture.routings[2].counts == ((3, 1),)
     engine.tell(folder, Routed(1, 1, 0, routes(0, 0, 0)))  # of the earlier question, too late
-    assert len(mixture.routings[1].tokens) == 2
+    assert mixture.routings[1].answer_counts(0, 2) == [1, 1]
     compare.close()
     assert compare.routing(mixture) is mixture.routings[2]  # still shown when the page is opened again
     compare.set_models([("starter", "Starter")])
