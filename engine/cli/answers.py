@@ -2,10 +2,11 @@
 
 import json
 from argparse import ArgumentParser, Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from engine.cli.answer_experts import HeardExperts, print_experts
 from engine.cli.follow import End, begin, work_through
 from engine.cli.naming import resolved_model
 from engine.cli.output import Output, clean, one_line
@@ -14,7 +15,7 @@ from engine.cli.training import runs_of
 from engine.cli.verb import Verb
 from engine.job.commands import Ask, Cancel
 from engine.job.errors import DataError, JobError
-from engine.job.events import Answered, Loaded
+from engine.job.events import Answered, Event, Loaded
 from engine.job.tasks import ChatTask
 from engine.library.runs import create_task
 
@@ -22,11 +23,15 @@ _PROMPT_NAMES = ("prompt", "instruction", "question", "text")
 
 
 def ask_models(
-    models: Sequence[str], prompts: Sequence[str], options: Namespace, output: Output
+    models: Sequence[str],
+    prompts: Sequence[str],
+    options: Namespace,
+    output: Output,
+    hear: Callable[[Event], None] | None = None,
 ) -> tuple[list[Loaded], list[Answered], End]:
     """Load the models side by side and put every prompt to each; the answers in the order they came.
 
-    `options` holds seed, temperature, max_new_tokens and device.
+    `options` holds seed, temperature, max_new_tokens and device. `hear` gets every event.
     """
     task = ChatTask(models=tuple(models), device=options.device, stay=True)
     follower = begin(create_task(task, "Compare"))
@@ -43,6 +48,8 @@ def ask_models(
     printer, loaded, answers = EventPrinter(output), list[Loaded](), list[Answered]()
     for event in work_through(follower, output):
         printer.show(event)
+        if hear is not None:
+            hear(event)
         match event:
             case Loaded():
                 loaded.append(event)
@@ -83,7 +90,7 @@ def comparison(
 
 
 def print_comparison(values: dict[str, Any], output: Output) -> None:  # Any: JSON values
-    """Every prompt with the models' answers below it."""
+    """Every prompt with the models' answers below it, and the experts of their tokens where there are some."""
     titles = [model.get("title") or model["source"] for model in values["models"]]
     width = max(len(one_line(title, 30)) for title in titles)
     for number, prompt in enumerate(values["prompts"]):
@@ -92,6 +99,8 @@ def print_comparison(values: dict[str, Any], output: Output) -> None:  # Any: JS
             if answer["prompt_number"] == number:
                 title = one_line(titles[answer["column"]], 30).ljust(width)
                 output.text(f"  {title}  {clean(answer['text'])}")
+                if "experts" in answer:
+                    print_experts(answer["experts"], output)
 
 
 def read_prompts(path: Path) -> list[str]:
@@ -128,8 +137,11 @@ def _compare(options: Namespace, output: Output) -> int:
     if not all(prompt.strip() for prompt in prompts or [""]):
         raise JobError("There is no prompt to answer.", "Give --prompt TEXT or --prompts FILE.")
     models = [resolved_model(text, runs_of(options)) for text in options.models]
-    loaded, answers, end = ask_models(models, prompts, options, output)
+    heard = HeardExperts()
+    loaded, answers, end = ask_models(models, prompts, options, output, heard.hear)
     values = comparison(models, prompts, loaded, answers)
+    for answer in values["answers"] if options.experts else ():
+        answer["experts"] = heard.values(answer["column"], answer["prompt_number"], answer["text"])
     settings = {"seed": options.seed, "temperature": options.temperature}
     output.result(
         {"status": end.status, "error": end.sentence or None, **values, **settings}
@@ -195,6 +207,12 @@ def _compare_options(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--prompt", action="append", default=[], help="a prompt (can be repeated)")
     parser.add_argument("--prompts", metavar="FILE", type=Path, help="a file of prompts")
+    parser.add_argument(
+        "--experts",
+        action="store_true",
+        help="models with experts: also print, for each token of an answer, the first experts that it went to in each "
+        "layer (counted from 1; with --json all of them with their weights, and the prompt's shares)",
+    )
     add_answer_options(parser)
 
 

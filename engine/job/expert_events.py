@@ -25,3 +25,61 @@ class Routing(Event):
     balance: float
     uniform: float
     dead: tuple[tuple[int, ...], ...] = ()
+
+
+# Compare (task "chat") --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ExpertsLoaded(Event):
+    """A column's model has experts, told after its `Loaded`; of a dense one it is not told.
+
+    `layers` are the places, from 0, of the layers that have them, `experts` each; a token goes to `top_k` of them.
+    """
+
+    column: int
+    experts: int
+    top_k: int
+    layers: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class TokenRoute:
+    """The experts that one token of an answer went to, and its characters `start` to `end` (not included).
+
+    For each layer with experts, in the order of `ExpertsLoaded.layers`: the chosen experts, from 0, the highest
+    first, and their weights as the router gave them, to four places. Tokens that share one character (an emoji in
+    several pieces) have it in common; a token that is not shown (a marker) has no characters.
+    """
+
+    start: int
+    end: int
+    experts: tuple[tuple[int, ...], ...]
+    weights: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True)
+class Routed(Event):
+    """The experts of a column's answer, told in parts: tokens `first` and following.
+
+    A part that begins at a token told before replaces it. Where an answer was cut, its last token has not gone
+    through the experts yet and is left out, as an end token is.
+    """
+
+    column: int
+    prompt: int
+    first: int
+    tokens: tuple[TokenRoute, ...]
+
+
+@dataclass(frozen=True)
+class PromptRouted(Event):
+    """How a column's experts shared the `tokens` of a prompt as it is put to the model, its template's included.
+
+    `counts`: for each layer with experts, how many tokens have each expert as their first choice.
+    """
+
+    column: int
+    prompt: int
+    tokens: int
+    counts: tuple[tuple[int, ...], ...]

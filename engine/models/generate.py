@@ -6,7 +6,7 @@ Penalties and filters that a model folder may ask for are left out, so that what
 
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -16,10 +16,11 @@ import torch
 from engine.data.rows import Message
 from engine.job.errors import DataError, ModelError
 from engine.models.prompts import continuing, virtual_tokens
+from engine.models.routes import RouteWatch
+from engine.models.streaming import Stream
 from engine.models.template import Template, end_tokens, open_template
 
 Prompt = str | Sequence[Mapping[str, str]]
-_UNFINISHED = "\ufffd"  # what a decoder shows for a character whose last bytes are still to come
 
 
 @dataclass(frozen=True)
@@ -43,27 +44,35 @@ def generate(
     end_ids: Collection[int],
     on_text: Callable[[str], None] | None = None,
     stopped: Callable[[], bool] | None = None,
+    routes: RouteWatch | None = None,
 ) -> Answer:
     """Answer one prompt; `on_text` gets each new piece of text, never half a character.
 
     A string is asked as the user's message where the tokenizer has a chat template, else it is continued.
     The seed alone decides what is drawn: global random state is neither used nor changed. The model's
-    training flags are as before afterwards. `stopped` is asked before every token.
+    training flags are as before afterwards. `stopped` is asked before every token. `routes` is told the experts of
+    each token where the model has some.
     Raises DataError when the prompt leaves no room in the context, ModelError when logits are not numbers.
     """
     started = time.perf_counter()
     ids = encode_prompt(tokenizer, prompt)
     room = _room(model, len(ids), max_new_tokens)
-    text = _Stream(tokenizer, on_text)
+    text = Stream(tokenizer, on_text, has_spans=routes is not None)
+    hearing = nullcontext() if routes is None else routes.hearing(model, len(ids))
     written, ended = 0, False
-    with evaluating(model), torch.no_grad():
+    with evaluating(model), torch.no_grad(), hearing:
         for token in _tokens(model, ids, torch.Generator().manual_seed(seed), temperature):
             written, ended = written + 1, token in end_ids
             if not ended:
                 text.add(token)
+            if routes is not None:
+                routes.settle(text.spans)
             if ended or written >= room or (stopped is not None and stopped()):
                 break
-    return Answer(text.finish(), written, time.perf_counter() - started, ended)
+    whole = text.finish()
+    if routes is not None:
+        routes.finish(text.spans)
+    return Answer(whole, written, time.perf_counter() - started, ended)
 
 
 def encode_prompt(tokenizer: Any, prompt: Prompt) -> list[int]:
@@ -162,41 +171,3 @@ def _choose(logits: torch.Tensor, generator: torch.Generator, temperature: float
         return int(logits.argmax())
     chances = torch.softmax(logits / temperature, dim=-1)
     return int(torch.multinomial(chances, 1, generator=generator))
-
-
-class _Stream:
-    """Turns tokens into text as they come, holding back what may still be the half of a character."""
-
-    def __init__(self, tokenizer: Any, on_text: Callable[[str], None] | None) -> None:
-        self._tokenizer = tokenizer
-        self._on_text = on_text
-        self._ids: list[int] = []
-        self._start = 0  # decoded again each time, so that a token's text may depend on its left neighbours
-        self._told = 0
-        self._sent = ""
-
-    def add(self, token: int) -> None:
-        self._ids.append(token)
-        if self._on_text is None:
-            return
-        before = self._decode(self._ids[self._start : self._told])
-        now = self._decode(self._ids[self._start :])
-        if len(now) > len(before) and not now.endswith(_UNFINISHED):
-            self._send(now[len(before) :])
-            self._start, self._told = self._told, len(self._ids)
-
-    def finish(self) -> str:
-        """The whole text; what was still held back is sent."""
-        text = self._decode(self._ids)
-        if self._on_text is not None and text.startswith(self._sent) and len(text) > len(self._sent):
-            self._send(text[len(self._sent) :])
-        return text
-
-    def _send(self, piece: str) -> None:
-        self._sent += piece
-        if self._on_text is not None:
-            self._on_text(piece)
-
-    def _decode(self, ids: Sequence[int]) -> str:
-        text: str = self._tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-        return text

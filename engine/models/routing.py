@@ -79,6 +79,24 @@ def listening(model: Any) -> Iterator[list[Heard]]:  # Any: PeftModel or a trans
 
 
 @contextlib.contextmanager
+def at_each_router(
+    model: torch.nn.Module, hear: Callable[[int, Any, object, tuple[Tensor, ...]], tuple[Tensor, ...] | None]
+) -> Iterator[None]:
+    """Within it, `hear` gets a router's place, from 0, the router, its inputs, and what it said, in every pass.
+
+    What it returns is said in its place. A model without experts computes as ever.
+    """
+    hooks = [
+        router.register_forward_hook(partial(hear, place)) for place, router in enumerate(routers_of(model))
+    ]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+@contextlib.contextmanager
 def sending(model: torch.nn.Module, choose: Callable[[int, Tensor], Tensor]) -> Iterator[None]:
     """Within it, tokens go to the experts that `choose` gives for a layer, from 0, and its router's own choice (N, K).
 
@@ -92,14 +110,8 @@ def sending(model: torch.nn.Module, choose: Callable[[int, Tensor], Tensor]) -> 
             said if torch.equal(given, chosen) else (scores, _weighed(router, scores, given, weights), given)
         )
 
-    hooks = [
-        router.register_forward_hook(partial(send, layer)) for layer, router in enumerate(routers_of(model))
-    ]
-    try:
+    with at_each_router(model, send):
         yield
-    finally:
-        for hook in hooks:
-            hook.remove()
 
 
 def _choose_again(router: Any, inputs: object, said: tuple[Tensor, ...]) -> tuple[Tensor, ...]:

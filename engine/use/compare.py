@@ -7,8 +7,10 @@ from engine.job.channel import Desk
 from engine.job.commands import Ask
 from engine.job.errors import InputError, JobError
 from engine.job.events import Answered, Loaded, Phase, Piece, Ready, Remark
+from engine.job.expert_events import ExpertsLoaded, PromptRouted, Routed
 from engine.job.tasks import ChatTask
 from engine.models.generate import Answer, generate
+from engine.models.routes import RouteWatch, expert_layers
 from engine.use.hearing import Ears
 from engine.use.open import Bases, Opened, open_model
 
@@ -58,6 +60,9 @@ def _load(task: ChatTask, desk: Desk, ears: Ears) -> list[Opened]:
                 dtype=opened.loaded.dtype,
             )
         )
+        found = expert_layers(opened.model)
+        if found.experts:
+            desk.tell(ExpertsLoaded(column, found.experts, found.top_k, found.layers))
     return columns
 
 
@@ -97,12 +102,24 @@ def _answer(opened: Opened, column: int, ask: Ask, desk: Desk, ears: Ears) -> An
             end_ids=opened.end_ids,
             on_text=pieces.add,
             stopped=ears.wants_quiet,
+            routes=_routes(opened, column, ask, desk),
         )
     except InputError as error:
         desk.tell(Remark(tone="warn", title=f"{opened.title}: {error.title}", advice=error.advice))
         return Answer("", 0, 0.0, False)
     pieces.flush()
     return answer
+
+
+def _routes(opened: Opened, column: int, ask: Ask, desk: Desk) -> RouteWatch | None:
+    """What tells the experts of a column's tokens; None where its model has none."""
+    if not expert_layers(opened.model).experts:
+        return None
+    number = ask.prompt_number
+    return RouteWatch(
+        lambda tokens, counts: desk.tell(PromptRouted(column, number, tokens, counts)),
+        lambda first, routes: desk.tell(Routed(column, number, first, routes)),
+    )
 
 
 class _Pieces:

@@ -14,6 +14,7 @@ from engine.library.runs import checkpoints_of, list_runs
 from gui.language import QT_TRANSLATE_NOOP
 from gui.pages.compare_column import CompareColumn
 from gui.pages.compare_prompt import PromptCard
+from gui.pages.compare_prompts import PromptsDialog
 from gui.pages.compare_votes import VoteBar
 from gui.pages.page import Page
 from gui.state.app_state import AppState
@@ -29,7 +30,8 @@ from gui.widgets.notice import Notice
 HELP = QT_TRANSLATE_NOOP(
     "ComparePage",
     "Both models get exactly the same prompt and the same random numbers, so every difference you see comes from "
-    "training. The line with the fingerprint proves which weights answer.",
+    "training. The line with the fingerprint proves which weights answer. Where a model has experts, its answer can be "
+    "coloured by the expert that each token goes to first, layer by layer.",
 )
 
 
@@ -135,6 +137,7 @@ class ComparePage(Page):
         self.compare.changed.connect(self._refresh)
         self.compare.piece.connect(self._show_piece)
         self.compare.answered.connect(self._show_answer)
+        self.compare.routed.connect(self._show_routes)
         self.compare.failed.connect(self._show_failure)
         self.prompt_card.generate.connect(self._generate)
         self.vote_bar.voted.connect(self._vote)
@@ -231,9 +234,14 @@ class ComparePage(Page):
         self.report_button.setEnabled(bool(self.compare.history))
         self._match_columns()
         for place, number in enumerate(self._order):
-            self.columns[place].fill(self.compare.columns[number], self._hides_names, self.compare.status)
+            self._fill(place, number)
         self.prompt_card.refresh()
         self.vote_bar.refresh(self._order, self._hides_names)
+
+    def _fill(self, place: int, number: int) -> None:
+        column = self.compare.columns[number]
+        routing = self.compare.routing(column)
+        self.columns[place].fill(column, routing, self._hides_names, self.compare.status)
 
     def _match_columns(self) -> None:
         count = len(self.compare.columns)
@@ -246,11 +254,22 @@ class ComparePage(Page):
         while len(self.columns) < count:
             column = CompareColumn(len(self.columns))
             column.menu_asked.connect(self._column_menu)
+            column.prompts_asked.connect(self._show_prompts)
             self.columns.append(column)
             self.row.addWidget(column, 1)
 
     def _show_piece(self, number: int) -> None:
         self.columns[self._order.index(number)].show_text(self.compare.columns[number].text)
+
+    def _show_routes(self, number: int) -> None:
+        column = self.compare.columns[number]
+        shown = self.columns[self._order.index(number)]
+        shown.experts.fill(column, self.compare.routing(column), self._hides_names)
+
+    def _show_prompts(self, place: int) -> None:
+        dialog = PromptsDialog(self.compare.columns[self._order[place]], self)
+        dialog.exec()
+        dialog.deleteLater()
 
     def _show_answer(self, number: int) -> None:
         self._show_piece(number)

@@ -3,7 +3,9 @@
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
+from gui.pages.compare_experts import ExpertPanel
 from gui.state.compare import Column
+from gui.state.routes import Routing
 from gui.widgets.answer_view import AnswerView
 from gui.widgets.badge import Badge
 from gui.widgets.buttons import IconButton
@@ -16,6 +18,7 @@ class CompareColumn(Card):
     """`fill` follows the state; with `hides_names` (a blind test) nothing tells which model it is."""
 
     menu_asked = Signal(int)
+    prompts_asked = Signal(int)
 
     def __init__(self, place: int, parent: QWidget | None = None) -> None:
         super().__init__(padding=18, parent=parent)
@@ -38,13 +41,17 @@ class CompareColumn(Card):
         proof.addWidget(self.proof, 1)
         self.body.addLayout(proof)
         self.view = AnswerView(self.tr("Answer {number}").format(number=place + 1))
+        self.experts = ExpertPanel(self.view)
+        self.experts.prompts_asked.connect(lambda: self.prompts_asked.emit(self.place))
+        self.body.addWidget(self.experts)
         self.body.addWidget(self.view, 1)
+        self.body.addWidget(self.experts.readout)
         self.body.addWidget(Line())
         self.figures = Label("", "small")
         self.body.addWidget(self.figures)
 
-    def fill(self, column: Column, hides_names: bool, status: str) -> None:
-        """Follow the state's column."""
+    def fill(self, column: Column, routing: Routing | None, hides_names: bool, status: str) -> None:
+        """Follow the state's column; `routing` tells the experts of the answer that is shown."""
         names = (self.tr("Before"), self.tr("After"))
         letter = chr(ord("A") + self.place)
         named = names[self.place] if self.place < len(names) else letter
@@ -52,11 +59,12 @@ class CompareColumn(Card):
         self.title.setText(self.tr("Hidden until you vote") if hides_names else column.title)
         self.proof.setText(self._proof(column, hides_names, status))
         self.show_text(column.text)
+        self.experts.fill(column, routing, hides_names)
         self._show_figures(column)
 
     def show_text(self, text: str) -> None:
         """Show the answer so far; only what is new is added."""
-        shown = self.view.toPlainText()
+        shown = self.view.text()
         if text.startswith(shown) and shown:
             if len(text) > len(shown):
                 self.view.append_text(text[len(shown) :])

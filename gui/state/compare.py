@@ -1,7 +1,7 @@
 """Compare: columns of models, one prompt at a time, answers as they stream, votes."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
@@ -9,10 +9,12 @@ from PySide6.QtCore import QObject, Signal
 from engine.job.commands import Ask, Stop
 from engine.job.errors import EngineError
 from engine.job.events import Answered, Event, Failed, Loaded, Lost, Phase, Piece, Ready
+from engine.job.expert_events import ExpertsLoaded, PromptRouted, Routed
 from engine.job.record import read_record, update_record
 from engine.job.tasks import ChatTask
 from engine.library.runs import split_step
 from gui.engine_thread import EngineThread
+from gui.state.routes import Mixture, Routing
 from gui.state.task import EngineTask
 
 MOST_COLUMNS = 4
@@ -22,13 +24,21 @@ VOTES_FILE = "votes.jsonl"
 
 @dataclass
 class Column:
-    """One model and its newest answer. `source` is what the engine opens: "starter", a folder, a run."""
+    """One model and its newest answer. `source` is what the engine opens: "starter", a folder, a run.
+
+    `routings` holds, where the model has experts, where the tokens of each question went, by the question's number;
+    `is_coloured` and `layer` (a place in the mixture's layers) how the answer is shown.
+    """
 
     source: str
     title: str
     loaded: Loaded | None = None
     text: str = ""
     answered: Answered | None = None
+    mixture: Mixture | None = None
+    routings: dict[int, Routing] = field(default_factory=dict)
+    is_coloured: bool = False
+    layer: int = 0
 
 
 @dataclass(frozen=True)
@@ -50,11 +60,15 @@ class Sampling:
 
 
 class CompareState(QObject):
-    """`changed` for columns and status; `piece(column)` when text came; `answered(column)` when complete."""
+    """`changed` for columns and status; `piece(column)` when text came; `answered(column)` when complete.
+
+    `routed(column)` when more is known of the experts of its tokens.
+    """
 
     changed = Signal()
     piece = Signal(int)
     answered = Signal(int)
+    routed = Signal(int)
     failed = Signal(str, str)
 
     def __init__(self, engine: EngineThread, parent: QObject | None = None) -> None:
@@ -104,6 +118,8 @@ class CompareState(QObject):
         self.is_busy = True
         for column in self.columns:
             column.text, column.answered = "", None
+            for routing in column.routings.values():
+                routing.forget_tokens()
         sampling = self.sampling
         self._task.send(
             Ask(prompt, self._number, sampling.seed, sampling.temperature, sampling.max_new_tokens)
@@ -123,6 +139,10 @@ class CompareState(QObject):
         self.status = ""
         for column in self.columns:
             column.loaded = None
+
+    def routing(self, column: Column) -> Routing | None:
+        """Where the tokens of the question that is shown went; None where nothing is known."""
+        return column.routings.get(self._number)
 
     @property
     def is_complete(self) -> bool:
@@ -193,12 +213,19 @@ class CompareState(QObject):
                 self.status = title
             case Loaded(column=number):
                 self.columns[number].loaded = event
+            case ExpertsLoaded(column=number, layers=layers, experts=experts):
+                self.columns[number].mixture = Mixture(layers, experts)
             case Ready():
                 self.status = ""
                 self.is_busy = self.is_busy and not self.is_complete
             case Piece(column=number, prompt=prompt, text=text) if prompt == self._number:
                 self.columns[number].text += text
                 self.piece.emit(number)
+                return
+            case Routed(column=number, prompt=prompt) | PromptRouted(column=number, prompt=prompt):
+                if prompt == self._number:
+                    self._take_routes(self.columns[number], event)
+                    self.routed.emit(number)
                 return
             case Answered(column=number, prompt=prompt, text=text) if prompt == self._number:
                 self.columns[number].text = text
@@ -211,6 +238,14 @@ class CompareState(QObject):
             case _:
                 return
         self.changed.emit()
+
+    def _take_routes(self, column: Column, event: Routed | PromptRouted) -> None:
+        routing = column.routings.setdefault(event.prompt, Routing(self.prompt))
+        match event:
+            case Routed(first=first, tokens=tokens):
+                routing.take(first, tokens)
+            case PromptRouted(counts=counts):
+                routing.counts = counts
 
 
 def run_source(folder: Path, step: int | None = None) -> str:

@@ -96,7 +96,7 @@ QAbstractSpinBox QLineEdit { border: none; background: transparent; padding: 0; 
 QComboBox { padding-right: $p28; }
 QComboBox:hover { background: $hover; }
 QLineEdit[compact="true"] { min-height: $p24; padding: 0 $p8; font-size: $p12; border-radius: 6px; }
-QComboBox[compact="true"] { min-height: $p24; font-size: $p12; border-radius: 6px; }
+QComboBox[compact="true"] { min-height: $p24; font-size: $p12; border-radius: 6px; padding-right: $p4; }
 QComboBox[tone="accent"] { background: $accent_soft; border: 1px solid $accent; color: $accent; font-weight: 600; }
 QComboBox::drop-down { border: none; width: $p28; subcontrol-position: center right; }
 QComboBox::down-arrow { image: url($controls/chevron-down-$name.svg); width: $p14; height: $p14; }

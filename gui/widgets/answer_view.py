@@ -2,17 +2,18 @@
 
 import difflib
 import re
+from collections.abc import Callable, Sequence
 
 from PySide6.QtGui import QColor, QFont, QTextCharFormat, QTextCursor
 from PySide6.QtWidgets import QTextEdit, QWidget
 
 from gui import theme
-from gui.widgets.plain_text import PlainText
+from gui.widgets.coloured_text import ColouredText, Ground, document_places
 
 _WORD = re.compile(r"\S+")
 
 
-class AnswerView(PlainText):
+class AnswerView(ColouredText):
     """`compare_with(other, everything)` marks the first differing word, or every one."""
 
     def __init__(self, name: str = "", parent: QWidget | None = None) -> None:
@@ -26,39 +27,51 @@ class AnswerView(PlainText):
         self.setExtraSelections([])
         super().set_text(text)
 
+    def set_grounds(
+        self, grounds: Sequence[Ground], describe: Callable[[tuple[int, ...]], str] = lambda _: ""
+    ) -> None:
+        """As for any coloured text; what differs is underlined then, as its own ground would hide a token's."""
+        had_grounds = bool(self.grounds())
+        super().set_grounds(grounds, describe)
+        if had_grounds != bool(grounds):
+            self._mark()
+
     def compare_with(self, other: str | None, everything: bool = False) -> None:
         """Mark what differs from `other`; None takes the marks away."""
-        self._ranges = [] if other is None else differing_ranges(self.toPlainText(), other)
+        self._ranges = [] if other is None else differing_ranges(self.text(), other)
         if not everything:
             self._ranges = self._ranges[:1]
         self._mark()
 
     def marked_texts(self) -> list[str]:
         """The words that are marked."""
-        text = self.toPlainText()
+        text = self.text()
         return [text[start:end] for start, end in self._ranges]
 
     def _mark(self) -> None:
-        tokens = theme.current()
-        look = QTextCharFormat()
-        look.setBackground(QColor(tokens.accent_soft))
-        look.setForeground(QColor(tokens.accent))
-        look.setFontWeight(QFont.Weight.DemiBold)
+        look = self._look()
         selections = []
-        text = self.toPlainText()
+        places = document_places(self.text())
         for start, end in self._ranges:
             selection = QTextEdit.ExtraSelection()
             cursor = QTextCursor(self.document())
-            cursor.setPosition(_utf16(text, start))
-            cursor.setPosition(_utf16(text, end), QTextCursor.MoveMode.KeepAnchor)
+            cursor.setPosition(places[start])
+            cursor.setPosition(places[end], QTextCursor.MoveMode.KeepAnchor)
             selection.cursor, selection.format = cursor, look
             selections.append(selection)
         self.setExtraSelections(selections)
 
-
-def _utf16(text: str, position: int) -> int:
-    """A position in characters as Qt counts it: characters beyond the first plane take two units."""
-    return len(text[:position].encode("utf-16-le")) // 2
+    def _look(self) -> QTextCharFormat:
+        tokens = theme.current()
+        look = QTextCharFormat()
+        look.setFontWeight(QFont.Weight.DemiBold)
+        if self.grounds():
+            look.setUnderlineStyle(QTextCharFormat.UnderlineStyle.SingleUnderline)
+            look.setUnderlineColor(QColor(tokens.text))
+            return look
+        look.setBackground(QColor(tokens.accent_soft))
+        look.setForeground(QColor(tokens.accent))
+        return look
 
 
 def differing_ranges(text: str, other: str) -> list[tuple[int, int]]:

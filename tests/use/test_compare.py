@@ -8,8 +8,11 @@ from engine.job.channel import Desk, append, events_of
 from engine.job.commands import Ask, Cancel, Stop
 from engine.job.errors import JobError, StoppedError
 from engine.job.events import Answered, Loaded, Piece, Ready, Remark
+from engine.job.expert_events import ExpertsLoaded, PromptRouted, Routed
 from engine.job.tasks import ChatTask
 from engine.use.compare import chat
+from tests.models.all_families import model_of
+from tests.models.tiny_models import tiny_tokenizer
 
 
 def ask(number, prompt="how are you?", **changes):
@@ -108,6 +111,36 @@ def test_it_ends_when_nobody_asks_any_more_or_its_folder_is_gone(base, tmp_path)
 def test_a_comparison_without_models_is_refused(tmp_path):
     with pytest.raises(JobError, match=r"chat\.models"):
         chat(ChatTask(), Desk(tmp_path))
+
+
+def test_a_column_with_experts_tells_where_each_token_went_and_a_dense_one_nothing(base, tmp_path):
+    mixture = tmp_path / "mixture"
+    model_of("mixtral").save_pretrained(mixture)
+    tiny_tokenizer().save_pretrained(mixture)
+    folder = tmp_path / "task"
+    folder.mkdir()
+    for number in (0, 1):
+        append(folder, ask(number, tokens=20, temperature=1.0))
+    chat(ChatTask(models=(str(base), str(mixture)), stay=False), Desk(folder))
+    events = events_of(folder)
+    (found,) = [event for event in events if isinstance(event, ExpertsLoaded)]
+    assert (found.column, found.experts, found.top_k, found.layers) == (1, 4, 2, (0, 1))
+    parts = [event for event in events if isinstance(event, Routed)]
+    assert {event.column for event in parts} == {1}
+    for event in answers(folder):
+        tokens = [token for part in parts if part.prompt == event.prompt for token in part.tokens]
+        if event.column == 0:
+            continue
+        assert len(tokens) == event.tokens - 1
+        assert all(
+            len(layer) == 2 and sum(layer) == pytest.approx(1, abs=1e-3) for layer in tokens[3].weights
+        )
+        assert tokens[-1].end <= len(event.text)
+        # Told before the answer is complete: colours are there when it is.
+        assert max(events.index(p) for p in parts if p.prompt == event.prompt) < events.index(event)
+    prompts = [event for event in events if isinstance(event, PromptRouted)]
+    assert [(event.column, event.prompt) for event in prompts] == [(1, 0), (1, 1)]
+    assert all(sum(layer) == event.tokens for event in prompts for layer in event.counts)
 
 
 def wait_for(is_so, seconds=20.0):

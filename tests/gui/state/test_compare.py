@@ -4,6 +4,7 @@ import pytest
 
 from engine.job.commands import Ask
 from engine.job.events import Answered, Failed, Loaded, Piece, Ready
+from engine.job.expert_events import ExpertsLoaded, PromptRouted, Routed, TokenRoute
 from engine.job.record import read_record
 from gui.state.compare import VOTES_FILE, CompareState, Sampling, run_of_source, run_source
 from tests.gui.windows import StillEngine, ended_run, quick_job
@@ -108,3 +109,35 @@ def test_at_most_four_columns(compare):
 def test_a_source_names_a_run_and_its_step(run):
     assert run_of_source(run_source(run, 12)) == run
     assert run_of_source("starter") is None
+
+
+def routes(*experts):
+    return tuple(TokenRoute(n, n + 1, ((e, 1 - e),), ((0.7, 0.3),)) for n, e in enumerate(experts))
+
+
+def test_where_the_tokens_of_every_question_went_is_kept_with_the_column(compare):
+    engine, folder = compare._task._engine, None
+    told = []
+    compare.routed.connect(told.append)
+    for number, experts in ((1, (0, 1)), (2, (1, 1))):
+        compare.ask(f"Question {number}?")
+        folder = compare._task.folder
+        engine.tell(folder, ExpertsLoaded(1, 2, 2, (3,)))
+        assert compare.routing(compare.columns[1]) is None
+        engine.tell(folder, PromptRouted(1, number, 4, ((3, 1),)))
+        engine.tell(folder, Routed(1, number, 0, routes(*experts)))
+        answer(compare, "ab", "cd")
+    base, mixture = compare.columns
+    assert told == [1, 1, 1, 1]
+    assert (base.mixture, base.routings) == (None, {})
+    assert [routing.prompt for routing in mixture.routings.values()] == ["Question 1?", "Question 2?"]
+    assert mixture.routings[1].answer_counts(0, 2) == [1, 1]
+    assert mixture.routings[1].tokens == []  # only the answer that is shown is coloured
+    assert [t.experts[0][0] for t in mixture.routings[2].tokens] == [1, 1]
+    assert mixture.routings[2].counts == ((3, 1),)
+    engine.tell(folder, Routed(1, 1, 0, routes(0, 0, 0)))  # of the earlier question, too late
+    assert mixture.routings[1].answer_counts(0, 2) == [1, 1]
+    compare.close()
+    assert compare.routing(mixture) is mixture.routings[2]  # still shown when the page is opened again
+    compare.set_models([("starter", "Starter")])
+    assert compare.columns[0].routings == {}
