@@ -256,7 +256,18 @@ def test_long_rows_are_cut_around_the_answer_and_both_sides_alike():
     row = _around_answer(long, 64)
     assert [part.ids for part in row.parts] == [(PROMPT * 10)[-32:] + [token] * 32 for token in (101, 201)]
     assert row.common == 32
-    assert collate([row]).positions.numel() == 2 * (64 - 17)
+    # Behind the first quarter every third token, the last among them; and the first that only one side has, at 32.
+    learned = {32, *range(18, 64, 3)}
+    assert [{at for at, is_learned in enumerate(part.trained) if is_learned} for part in row.parts] == [
+        learned
+    ] * 2
+    assert collate([row]).positions.numel() == 2 * 17
+
+
+def test_the_last_token_is_looked_at_wherever_a_text_ends():
+    for length in range(2, 12):
+        (part,) = _around_answer(example(0, length, prompt=0), 64).parts
+        assert (part.trained[0], part.trained[-1]) == (False, True)
 
 
 def test_short_answers_go_on_with_the_rows_own_beginning():
