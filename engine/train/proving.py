@@ -1,14 +1,15 @@
 """A fast path proves itself before a run: rows go through it and through the model's own plain forward pass.
 
 Log-probabilities and gradients must agree as far as the model's numbers allow. A path that gives others, or fails, is
-left out, and a person is told. The plain pass is transformers' and PEFT's own code on each text by itself: no padding,
-no packing, the model's own head. Experts are chosen once for both (`same_experts`); routers have no noise meanwhile,
+left out, and a person is told. The plain pass is transformers' and PEFT's own code on each text in a row of its own: no
+padding, no packing, the model's own head. Experts are chosen once for both (`same_experts`); routers have no noise meanwhile,
 and nothing is balanced.
 """
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 import torch
 from torch import Tensor
@@ -207,9 +208,13 @@ def _some(length: int, parting: int) -> list[bool]:
 
 
 def _each_alone(texts: Sequence[Example]) -> list[Batch]:
-    """Every text as a batch of its own, in the order in which a batch of all has them."""
+    """Every text in a row of its own, in the order in which a batch of all has them.
+
+    Those of one length are rows of one batch, in which nothing is padded: so the weights are read once for them.
+    """
     parts = [text.parts[side] for side in range(len(texts[0].parts)) for text in texts]
-    return [collate([Example(at, part.number, (part,))]) for at, part in enumerate(parts)]
+    rows = [Example(at, part.number, (part,)) for at, part in enumerate(parts)]
+    return [collate(list(alike)) for _, alike in groupby(rows, key=lambda row: row.length)]
 
 
 @contextlib.contextmanager
