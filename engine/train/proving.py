@@ -1,9 +1,9 @@
 """A fast path proves itself before a run: rows go through it and through the model's own plain forward pass.
 
 Log-probabilities and gradients must agree as far as the model's numbers allow. A path that gives others, or fails, is
-left out, and a person is told. The plain pass is transformers' and PEFT's own code on each text in a row of its own: no
-padding, no packing, the model's own head. Experts are chosen once for both (`same_experts`); routers have no noise meanwhile,
-and nothing is balanced.
+left out, and a person is told. The plain pass is transformers' and PEFT's own code on each text in a row of its own:
+no padding, no packing, the model's own head. Experts are chosen once for both (`same_experts`); routers have no noise
+meanwhile, and nothing is balanced.
 """
 
 import contextlib
