@@ -130,6 +130,8 @@ def _how() -> str:
             "memory is the process's largest resident set.",
             "- Products: y and dx of every frozen matrix and the head at learned positions, forward and back, timed "
             "right beside ours in each repetition; attention's six are counted at the same rate.",
-            "- Start to the first update: a worker beside a window (nice +10), the model's files in the disk's cache.",
+            "- Start to the first update: a worker beside a window (nice +10), the model's files in the disk's cache. "
+            "Behind it what it consists of: until the worker loads the model (a new one imports its libraries first), "
+            "the model, the rows, the adapter with the proof of the fast paths, the update itself.",
         ]
     )

@@ -55,7 +55,7 @@ class TextTokens:
 
     @cached_property
     def _literal(self) -> Tokenizer:
-        """The same for text alone; few rows need it, and a large vocabulary takes a second to copy."""
+        """The same for text alone; few rows need it."""
         copy = _bare(self._whole)
         copy.encode_special_tokens = True
         return copy
@@ -102,7 +102,21 @@ class TextTokens:
 
 
 def _bare(tokenizer: Tokenizer) -> Tokenizer:
-    copy: Tokenizer = Tokenizer.from_str(tokenizer.to_str())
+    """A copy that adds, cuts and fills up nothing.
+
+    Where that gives added tokens the same ids, it is put together from the tokenizer's own parts: the words, which
+    take longest to copy, are then those of both.
+    """
+    copy = Tokenizer(tokenizer.model)
+    copy.normalizer, copy.pre_tokenizer, copy.decoder = (
+        tokenizer.normalizer,
+        tokenizer.pre_tokenizer,
+        tokenizer.decoder,
+    )
+    added = tokenizer.get_added_tokens_decoder()
+    copy.add_tokens([added[number] for number in sorted(added)])
+    if copy.get_added_tokens_decoder() != added:
+        copy = Tokenizer.from_str(tokenizer.to_str())
     copy.no_truncation()
     copy.no_padding()
     copy.post_processor = None  # it would trim the spans, and add tokens that a template already wrote

@@ -24,7 +24,6 @@ from engine.library.mixtures import learning_part, router_learns
 from engine.models.adapters import has_adapter, load_adapter, name_base, trained_parameters
 from engine.models.embeddings import learn_words, word_names
 from engine.models.fingerprint import weights_digest
-from engine.models.generate import answer_ends
 from engine.models.load import LoadedModel
 from engine.models.lora import rate_factor
 from engine.models.mixtures import learn_parts, let_router_learn
@@ -203,13 +202,11 @@ def _sampler(
         tokenizer = copy.copy(tokenizer)
         tokenizer.chat_template = None
     prompts = job.watch.prompts or rows.prompts
-    ends = answer_ends(model, tokenizer)
     return Sampler(
         model=model,
         tokenizer=tokenizer,
         prompts=prompts,
         tokens=job.watch.sample_tokens,
-        end_ids=ends,
         can_go_back=is_adapter_fresh and has_adapter(model) and ADAPTERS[job.adapter.kind].starts_at_base,
         desk=desk,
     )

@@ -1,7 +1,7 @@
 """Looking at the model while it learns: the rows kept back, and answers to watched prompts."""
 
 import contextlib
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -11,7 +11,7 @@ from engine.job.errors import DataError
 from engine.job.events import Remark, Sampled
 from engine.methods.loss import Totals, add_up
 from engine.models.adapters import adapter_off
-from engine.models.generate import evaluating, generate
+from engine.models.generate import answer_ends, evaluating, generate
 from engine.train.batches import Example
 from engine.train.forward import Policy
 from engine.train.memory import RowsAtATime
@@ -61,13 +61,12 @@ class Sampler:
         tokenizer: Any,
         prompts: Sequence[str],
         tokens: int,
-        end_ids: Collection[int],
         can_go_back: bool,
         desk: Desk,
     ) -> None:
         self.can_go_back = can_go_back
         self._model, self._tokenizer = model, tokenizer
-        self._prompts, self._tokens, self._ends, self._desk = tuple(prompts), tokens, end_ids, desk
+        self._prompts, self._tokens, self._desk = tuple(prompts), tokens, desk
         self._refused: set[str] = set()
 
     def sample(self, step: int, stopped: Callable[[], bool], prompt: str = "") -> None:
@@ -91,7 +90,7 @@ class Sampler:
                     seed=_SAMPLE_SEED,
                     temperature=0.0,
                     max_new_tokens=self._tokens,
-                    end_ids=self._ends,
+                    end_ids=answer_ends(self._model, self._tokenizer),
                     stopped=stopped,
                 )
             except DataError as error:

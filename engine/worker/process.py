@@ -61,7 +61,7 @@ def _wait_warm() -> int:
 def _import_libraries() -> None:
     """The libraries with the parts that they load late: 3 seconds that a waiting person does not see.
 
-    What a first look at a file needs comes first.
+    What a first look at a file needs comes first, what training alone needs last.
     """
     import engine.use.inspect
 
@@ -73,6 +73,9 @@ def _import_libraries() -> None:
 
     _ = (torch.optim.AdamW, peft.LoraConfig, peft.get_peft_model)
     _ = (transformers.AutoModelForCausalLM, transformers.AutoTokenizer, transformers.LlamaForCausalLM)
+    import engine.train.session
+
+    _ = engine.train.session
 
 
 def _close_input() -> None:

@@ -99,6 +99,16 @@ def test_token_ids_beyond_the_embeddings_are_refused_with_both_numbers(tmp_path)
         load_model(folder)
 
 
+def test_tokens_beyond_the_embeddings_that_stand_beside_the_tokenizers_own_file_are_refused(tmp_path):
+    folder = tiny_folder(tmp_path)
+    rows = load_model(folder).model.get_input_embeddings().num_embeddings
+    path = folder / "tokenizer_config.json"
+    more = {"additional_special_tokens": [f"<|more {at}|>" for at in range(rows)]}
+    path.write_text(json.dumps(json.loads(path.read_text()) | more))
+    with pytest.raises(ModelError, match=rf"ids up to \d+, but the model knows only {rows}"):
+        load_model(folder)
+
+
 @pytest.mark.parametrize("content", ["{}", "{", '{"version": "1.0"}'])
 def test_a_damaged_tokenizer_is_refused(content, tmp_path):
     folder = tiny_folder(tmp_path)

@@ -11,7 +11,7 @@ from engine.models.head import Head, head_of
 from engine.train.batches import collate, pack, share
 from engine.train.fast_paths import LEAN
 from engine.train.forward import Policy
-from engine.train.proving import _around_answer
+from engine.train.proving import _around_answer, _each_alone
 from tests.models.all_families import model_of
 from tests.models.every_adapter import adapted
 from tests.models.tiny_models import FAMILIES, tiny_model
@@ -256,9 +256,35 @@ def test_long_rows_are_cut_around_the_answer_and_both_sides_alike():
     row = _around_answer(long, 64)
     assert [part.ids for part in row.parts] == [(PROMPT * 10)[-32:] + [token] * 32 for token in (101, 201)]
     assert row.common == 32
-    assert collate([row]).positions.numel() == 2 * (64 - 17)
+    # Behind the first quarter every third token, the last among them; and the first that only one side has, at 32.
+    learned = {32, *range(18, 64, 3)}
+    assert [{at for at, is_learned in enumerate(part.trained) if is_learned} for part in row.parts] == [
+        learned
+    ] * 2
+    assert collate([row]).positions.numel() == 2 * 17
+
+
+def test_the_last_token_is_looked_at_wherever_a_text_ends():
+    for length in range(2, 12):
+        (part,) = _around_answer(example(0, length, prompt=0), 64).parts
+        assert (part.trained[0], part.trained[-1]) == (False, True)
 
 
 def test_short_answers_go_on_with_the_rows_own_beginning():
     row = _around_answer(CASES["answers of one token"][0], 64)
     assert [part.ids for part in row.parts] == [[*PROMPT, token, *PROMPT, token] for token in (101, 201)]
+
+
+def test_texts_of_one_length_are_rows_of_one_plain_batch_and_the_order_stays():
+    texts = [example(at, length) for at, length in enumerate((9, 9, 7, 5, 5))]
+    batches = _each_alone(texts)
+    assert [len(batch.ids) for batch in batches] == [2, 1, 2]
+    assert all(batch.ids.ne(0).all() and batch.mask is None for batch in batches)  # 0 would fill a row up
+    rows = [row for batch in batches for row in batch.ids.tolist()]
+    assert rows == [text.parts[0].ids for text in texts]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_model_takes_every_path_by_rows_of_one_length(family, tmp_path):
+    found, remarks = proof(tmp_path, tiny_model(family), [example(at, 20) for at in range(4)])
+    assert (found.paths, remarks) == (ALL[1:], [])

@@ -8,7 +8,7 @@ STEPS = 4
 calls: list[object] = []
 
 
-def _step(number):
+def a_step(number):
     return Step(
         step=number,
         steps=STEPS,
@@ -23,7 +23,7 @@ def _step(number):
     )
 
 
-def _prepared():
+def a_prepared():
     words = {"device": "cpu", "dtype": "float32", "template": "plain"}
     counts = dict.fromkeys(
         ("rows_train", "rows_validation", "rows_skipped", "rows_cut", "tokens_per_epoch"), 1
@@ -55,13 +55,13 @@ def _trained(step):
 
 def train(job, desk, resume_from=None):
     calls.append(resume_from)
-    desk.tell(_prepared())
+    desk.tell(a_prepared())
     desk.tell(Phase(name="training", title="Training"))
     for number in range(1, STEPS + 1):
         if any(isinstance(command, Stop) for command in desk.heard()):
             desk.tell(_trained(number))
             return
-        desk.tell(_step(number))
+        desk.tell(a_step(number))
     desk.tell(_trained(STEPS))
 
 

@@ -66,6 +66,13 @@ def test_a_warm_worker_takes_the_folder_from_its_input(folder):
     assert (folder / LOG_FILE).exists()
 
 
+def test_a_warm_worker_has_imported_what_trains():
+    code = "from engine.worker.process import _import_libraries; _import_libraries(); import sys; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert {"engine.train.session", "engine.use.inspect", "peft"} <= set(done.stdout.split())
+
+
 def test_a_warm_worker_is_nice_and_ends_quietly_when_its_window_closes():
     worker = start_worker(None, beside_window=True)
     seen = psutil.Process(worker.pid)

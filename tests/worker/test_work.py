@@ -43,6 +43,13 @@ def test_a_task_is_told_from_started_to_finished(work_with, run_folder):
     assert events[-1].outcome == "done"
 
 
+def test_what_was_imported_is_not_looked_through_for_garbage_while_training(work_with, monkeypatch):
+    monkeypatch.setattr("gc.freeze", lambda: fake_tasks.calls.append("frozen"))
+    work_with()
+
+    assert fake_tasks.calls == ["frozen", None]
+
+
 def test_the_record_follows_the_events(work_with, run_folder):
     work_with()
 
