@@ -13,7 +13,7 @@ class Routing(Event):
     `load_entropy` (1: even, 0: one expert takes all), `router_entropy` (1: a guess, 0: certain), `top_probability`
     of the first choice, and `balance`, whose value is `uniform` where experts are used evenly. `max_load`: the
     busiest expert of any layer against the mean. `dead`: [layer, expert], from 0, of those with less than 1 % of the
-    choices in the last 50 updates, once there were so many.
+    choices in the last 50 updates, once there were so many. `weight`: how strongly the balance loss counted.
     """
 
     step: int
@@ -25,3 +25,4 @@ class Routing(Event):
     balance: float
     uniform: float
     dead: tuple[tuple[int, ...], ...] = ()
+    weight: float | None = None

@@ -8,6 +8,8 @@ _ROUTING = (
         "Balance loss",
         "evenly used it is the number of experts for each token",
         (Line("balance", "Training"),),
+        guide_from="uniform",
+        guide_label="evenly used",
     ),
     Chart(
         "Busiest expert",
@@ -33,6 +35,7 @@ MOE: dict[str, MoeCard] = {
             "Dense, or with the experts it has",
             "The right choice for most runs.",
             KeepSettings,
+            charts=_ROUTING,
         ),
         MoeCard(
             "lora-experts",

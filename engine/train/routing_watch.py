@@ -47,8 +47,8 @@ class RoutingWatch:
         self._begun.append(fetched(torch.stack(self._now)) if self._now else None)
         self._now = []
 
-    def read(self, step: int) -> None:
-        """The next update in order, `step`, is done; it is told where it is time to."""
+    def read(self, step: int, weight: float | None = None) -> None:
+        """The next update in order, `step`, is done, its balance so weighed; it is told where it is time to."""
         parts = self._begun.popleft()
         if parts is None:
             return
@@ -56,12 +56,12 @@ class RoutingWatch:
         self._recent.append(parts[..., :-_BESIDE].sum(0))
         self._untold.append(parts)
         if step % self._every == 0 or step in (1, self._updates):
-            event = self._event(step)
+            event = self._event(step, weight)
             self._desk.tell(event)
             self._untold = []
             self._warn(event)
 
-    def _event(self, step: int) -> Routing:
+    def _event(self, step: int, weight: float | None) -> Routing:
         parts = torch.cat(self._untold)  # (P, L, E + 4), of all parts of all updates
         counts = parts[..., :-_BESIDE].sum(0)
         shares = counts / counts.sum(dim=1, keepdim=True).clamp(min=1)
@@ -79,6 +79,7 @@ class RoutingWatch:
             balance=float((balances * tokens).sum()) / looked_at,
             uniform=self._uniform,
             dead=self._dead(),
+            weight=weight,
         )
 
     def _warn(self, event: Routing) -> None:
