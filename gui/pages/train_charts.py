@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QFileDialog, QMenu, QSlider, QStackedWidget, QWidg
 
 from engine.job.cards import Chart as CardChart
 from engine.job.events import Changed, Evaluated, Event, Remark, Saved, Step
+from engine.job.expert_events import Routing
 from gui.state.live_run import LiveRun
 from gui.widgets.buttons import IconButton
 from gui.widgets.card import Card
@@ -41,6 +42,7 @@ class TrainCharts(Card):
         run.evaluated.connect(self._add_evaluation)
         run.saved.connect(self._add_saved)
         run.told.connect(self._add_told)
+        run.routed.connect(self._add_routing)
 
     def _specs(self, tab: str) -> list[ChartSpec]:
         if tab == "rate":
@@ -51,6 +53,8 @@ class TrainCharts(Card):
             return [ChartSpec("norm", self.tr("Gradients"), (norm,))]
         job = self._run.job
         charts: tuple[CardChart, ...] = job.method_card.charts if job else ()
+        if tab == "experts":
+            charts = job.expert_charts if job else ()
         return [spec_of(chart, self.tr("Validation")) for chart in charts]
 
     def _added(self, tab: str) -> ChartGrid:
@@ -66,6 +70,8 @@ class TrainCharts(Card):
             grid.set_smoothing(self.smoothing.value() / 100)
             grid.set_logarithmic(self.scale.value() == "log")
             grid.set_axis(self.axis)
+            for event in self._run.routing[-1:]:
+                self._add_routing(event)
         self.stack.setCurrentWidget(self.grids[tab])
 
     def _bar(self) -> Flow:
@@ -76,6 +82,8 @@ class TrainCharts(Card):
             ("rate", self.tr("Learning rate")),
             ("norm", self.tr("Gradients")),
         ]
+        if self._run.job is not None and self._run.job.expert_charts:
+            tabs.insert(1, ("experts", self.tr("Experts")))
         self.tabs = Segmented(tabs, "main", self.tr("Chart"))
         self.tabs.changed.connect(self._show_tab)
         row.addWidget(self.tabs)
@@ -136,6 +144,12 @@ class TrainCharts(Card):
         for key, value in values.items():
             if value is not None:
                 self.main.add(key, event.step, value, 0.0, event.time - self._run.began)
+
+    def _add_routing(self, event: Routing) -> None:
+        """Guides whose height the run tells: what even use comes to depends on how many experts a token gets."""
+        for grid in self.grids.values():
+            for name in {chart.spec.guide_from for chart in grid.charts} - {""}:
+                grid.set_guide(name, getattr(event, name))
 
     def _add_saved(self, event: Saved) -> None:
         self.main.add_marker(

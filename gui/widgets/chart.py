@@ -85,6 +85,12 @@ class Chart(QWidget):
         self._markers.put(marker)
         self._is_dirty = True
 
+    def set_guide(self, value: float) -> None:
+        """Draw the spec's guide at this height, where only the run could tell it."""
+        if value != self._guide.value:
+            self._guide.move_to(value)
+            self._is_dirty = True
+
     def clear(self) -> None:
         """Forget all values and markers and follow the newest again."""
         for item in self._curves.values():
@@ -278,7 +284,8 @@ class Chart(QWidget):
         return [item.series for item in self._curves.values() if len(item.series)]
 
     def _fit_values(self, extents: list[tuple[float, float]]) -> None:
-        wanted = fitting_range(extents, self._plot.viewRange()[1], None if self._is_log else self.spec.guide)
+        guide = None if self._is_log else self._guide.value
+        wanted = fitting_range(extents, self._plot.viewRange()[1], guide)
         if wanted is not None:
             self._plot.setYRange(*wanted, padding=0)
 

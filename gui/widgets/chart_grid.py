@@ -49,6 +49,12 @@ class ChartGrid(QWidget):
         for place, chart in enumerate(self.charts):
             chart.add_marker(marker if place == 0 else Marker(marker.step, "", marker.tone))
 
+    def set_guide(self, name: str, value: float) -> None:
+        """Draw the guide of every chart whose height is that figure."""
+        for chart in self.charts:
+            if chart.spec.guide_from == name:
+                chart.set_guide(value)
+
     def clear(self) -> None:
         """Forget all values and markers."""
         for chart in self.charts:

@@ -12,14 +12,19 @@ class Guide:
     """The line of one chart; without a value it draws nothing."""
 
     def __init__(self, plot: pg.PlotItem, value: float | None, words: str) -> None:
-        self.value = value
-        self._words = words
-        self._line = pg.InfiniteLine(value or 0.0, angle=0)
+        self.value: float | None = None
+        self._plot, self._words = plot, words
+        self._line = pg.InfiniteLine(0.0, angle=0)
         self._label = pg.TextItem(anchor=(1, 0))
-        if value is not None:
-            plot.addItem(self._line, ignoreBounds=True)
-            plot.addItem(self._label, ignoreBounds=True)
+        self.move_to(value)
         self.dress()
+
+    def move_to(self, value: float | None) -> None:
+        """Stand at another value; the first one draws the line."""
+        if self.value is None and value is not None:
+            self._plot.addItem(self._line, ignoreBounds=True)
+            self._plot.addItem(self._label, ignoreBounds=True)
+        self.value = value if value is not None else self.value
 
     def dress(self) -> None:
         """Take the colours of the theme."""
