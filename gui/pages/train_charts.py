@@ -4,7 +4,7 @@ from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFileDialog, QMenu, QSlider, QStackedWidget, QWidget
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QSlider, QStackedWidget, QWidget
 
 from engine.job.cards import Chart as CardChart
 from engine.job.events import Changed, Evaluated, Event, Remark, Saved, Step
@@ -88,14 +88,13 @@ class TrainCharts(Card):
         self.tabs.changed.connect(self._show_tab)
         row.addWidget(self.tabs)
         row.add_spring()
-        row.addWidget(Label(self.tr("Smoothing"), "small"))
         self.smoothing = QSlider(Qt.Orientation.Horizontal)
         self.smoothing.setRange(0, 99)
         self.smoothing.setValue(90)
-        self.smoothing.setFixedWidth(82)
+        self.smoothing.setFixedWidth(52 if len(tabs) > 3 else 82)
         self.smoothing.setAccessibleName(self.tr("Smoothing"))
         self.smoothing.valueChanged.connect(self._smooth)
-        row.addWidget(self.smoothing)
+        row.addWidget(_together(Label(self.tr("Smoothing"), "small"), self.smoothing))
         self.scale = Segmented(
             [("linear", self.tr("Linear")), ("log", self.tr("Log"))], "linear", self.tr("Scale")
         )
@@ -107,8 +106,7 @@ class TrainCharts(Card):
         self.zoom_button.clicked.connect(self._show_all)
         self.more_button = IconButton("image-down", self.tr("Axis and pictures"), compact=True)
         self.more_button.clicked.connect(self._menu)
-        row.addWidget(self.zoom_button)
-        row.addWidget(self.more_button)
+        row.addWidget(_together(self.zoom_button, self.more_button))
         return row
 
     def _replay(self) -> None:
@@ -216,3 +214,14 @@ class TrainCharts(Card):
             self.tr("Step {step} learned from rows {rows}.").format(step=number, rows=rows)
         )
         self.rows_words.show()
+
+
+def _together(*widgets: QWidget) -> QWidget:
+    """Widgets that stay on one line."""
+    group = QWidget()
+    row = QHBoxLayout(group)
+    row.setContentsMargins(0, 0, 0, 0)
+    row.setSpacing(8)
+    for widget in widgets:
+        row.addWidget(widget)
+    return group

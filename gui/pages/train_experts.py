@@ -77,7 +77,6 @@ class ExpertsCard(Card):
         self.save_button = IconButton("image-down", self.tr("Pictures and numbers"), compact=True)
         self.save_button.clicked.connect(self._menu)
         self.add_to_header(self.view)
-        self.add_to_header(self.save_button)
 
     def _add_caption(self) -> None:
         row = QHBoxLayout()
@@ -87,6 +86,7 @@ class ExpertsCard(Card):
         self.layer.changed.connect(self._draw)
         row.addWidget(self.caption, 1)
         row.addWidget(self.layer)
+        row.addWidget(self.save_button)
         self.body.addLayout(row)
 
     # Drawing

@@ -11,6 +11,7 @@ from gui.pages.train_side import EventsCard, SampleCard
 from gui.state.app_state import AppState
 from gui.state.live_run import LiveRun
 from gui.state.words import number_words
+from gui.widgets.card import Card
 from gui.widgets.notice import Notice, NoticeHost
 from gui.widgets.segmented import Segmented
 
@@ -72,10 +73,7 @@ class TrainLive(QWidget):
 
     def _side_with(self, experts: ExpertsCard) -> QWidget:
         """As wide as the charts: the experts, and behind tabs what else stands at the side."""
-        side = QWidget()
-        column = QVBoxLayout(side)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(8)
+        side = Card()
         tabs = [
             ("experts", self.tr("Experts"), experts),
             ("sample", self.tr("Live sample"), self.sample),
@@ -87,10 +85,11 @@ class TrainLive(QWidget):
         self.side_stack = QStackedWidget()
         parts = {key: card for key, _, card in tabs}
         for card in parts.values():
+            card.set_bare(is_titled=card is experts)
             self.side_stack.addWidget(card)
         self.side_tabs.changed.connect(lambda key: self.side_stack.setCurrentWidget(parts[key]))
-        column.addWidget(self.side_tabs)
-        column.addWidget(self.side_stack, 1)
+        side.body.addWidget(self.side_tabs)
+        side.body.addWidget(self.side_stack, 1)
         return side
 
     def _show_end(self) -> None:

@@ -32,6 +32,7 @@ class ChartGrid(QWidget):
         self.charts = [Chart(spec, is_compact) for spec in specs]
         for place, chart in enumerate(self.charts):
             layout.addWidget(chart, place // columns, place % columns)
+            layout.setColumnStretch(place % columns, 1)
             chart.step_clicked.connect(self.step_clicked)
             chart.hovered.connect(self._read_out)
             chart.following_changed.connect(self._follow)

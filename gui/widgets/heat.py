@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 SMALLEST = 16  # pixels, a row
-TALLEST = 40
+TALLEST = 64
 NARROWEST = 6
 NUMBER_WIDTH = 22
 NUMBER_HEIGHT = 16
@@ -40,13 +40,19 @@ class Cells:
     columns: int
     height: float
     width: float
+    is_time: bool = False
 
     @property
-    def gap(self) -> float:
-        """Between two cells; thin ones touch."""
-        return (
-            3.0 if min(self.height, self.width) >= NUMBER_HEIGHT else 1.0 if self.width >= NARROWEST else 0.0
-        )
+    def gap(self) -> int:
+        """Between two cells of a row; those of a course touch."""
+        if self.is_time:
+            return 0
+        return 3 if min(self.height, self.width) >= NUMBER_HEIGHT else 1
+
+    @property
+    def row_gap(self) -> int:
+        """Between two rows."""
+        return 2 if self.is_time else self.gap
 
     @property
     def has_numbers(self) -> bool:
@@ -66,7 +72,7 @@ def cells_in(heat: Heat, width: float, height: float) -> Cells:
     rows, columns = len(heat.rows), len(heat.columns)
     tall = min(TALLEST, max(SMALLEST, height / max(1, rows)))
     least = 0.5 if heat.is_time else NARROWEST
-    return Cells(rows, columns, tall, max(least, width / max(1, columns)))
+    return Cells(rows, columns, tall, max(least, width / max(1, columns)), heat.is_time)
 
 
 def named_columns(names: Sequence[str], cell: float, widest: float) -> list[int]:

@@ -154,20 +154,19 @@ class HeatMap(QAbstractScrollArea):
     def _paint_cells(self, painter: QPainter) -> None:
         heat, cells = self._heat, self._cells()
         rows, columns = self._in_view()
-        gap = cells.gap
-        is_round = gap >= 3.0
+        gap, row_gap = cells.gap, cells.row_gap
+        is_round = gap > 1
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, is_round)
         painter.setFont(theme.font(11))
         writes = heat.in_percent and cells.has_numbers
         top_of = [round(self.cell_rect(row, 0).y()) for row in (*rows, rows.stop)]
         left_of = [round(self.cell_rect(0, column).x()) for column in (*columns, columns.stop)]
-        space = round(gap)
         painter.setPen(Qt.PenStyle.NoPen)
         for i, row in enumerate(rows):
             for j, column in enumerate(columns):
                 step = round(min(1.0, max(0.0, heat.strength(row, column))) * (STEPS - 1))
                 left, top = left_of[j], top_of[i]
-                wide, tall = left_of[j + 1] - left - space, top_of[i + 1] - top - min(space, 3)
+                wide, tall = left_of[j + 1] - left - gap, top_of[i + 1] - top - row_gap
                 if not is_round:
                     painter.fillRect(left, top, wide, tall, self._colours[step])
                     continue
@@ -178,16 +177,16 @@ class HeatMap(QAbstractScrollArea):
                     painter.setPen(self._inks[step])
                     words = f"{100 * heat.values[row][column]:.0f}"
                     painter.drawText(QRectF(left, top, wide, tall), Qt.AlignmentFlag.AlignCenter, words)
-        self._paint_outlines(painter, gap)
+        self._paint_outlines(painter, cells)
 
-    def _paint_outlines(self, painter: QPainter, gap: float) -> None:
+    def _paint_outlines(self, painter: QPainter, cells: Cells) -> None:
         tokens = theme.current()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         marked = [(cell, tokens.warn) for cell in self._heat.outlined if self._exists(cell)]
         marked += [(self._cell, tokens.text)] if self._cell is not None else []
         for (row, column), colour in marked:
-            rect = self.cell_rect(row, column).adjusted(0, 0, -gap, -gap)
+            rect = self.cell_rect(row, column).adjusted(0, 0, -cells.gap, -cells.row_gap)
             painter.setPen(QPen(theme.colour(colour), 2))
             painter.drawRoundedRect(rect.adjusted(0.5, 0.5, -0.5, -0.5), 3, 3)
 
@@ -205,7 +204,7 @@ class HeatMap(QAbstractScrollArea):
             if row % step == 0:
                 rect = self.cell_rect(row, 0)
                 painter.drawText(
-                    QRectF(0, rect.y(), edge.x() - 6, rect.height() - cells.gap), beside, heat.rows[row]
+                    QRectF(0, rect.y(), edge.x() - 6, rect.height() - cells.row_gap), beside, heat.rows[row]
                 )
         painter.setClipRect(QRectF(edge.x(), 0, self.viewport().width(), edge.y()))
         widest = max((metrics.horizontalAdvance(name) for name in heat.columns), default=0)

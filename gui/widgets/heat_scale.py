@@ -2,15 +2,14 @@
 
 from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent
-from PySide6.QtWidgets import QSizePolicy, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
 
 from gui import theme
 from gui.theme.ramp import heat
-from gui.widgets.flow import Flow
 from gui.widgets.labels import Label
 
 _SWATCHES = 6
-_SIZE = (22, 11)
+_WIDTH, _NARROW, _HEIGHT = 22, 6, 11
 _GAP = 3
 
 
@@ -19,17 +18,17 @@ class HeatScale(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        row = Flow()
+        row = QHBoxLayout(self)
+        row.setSpacing(8)
         self._low = Label("", "small")
         self._high = Label("", "small")
         self._note = Label("", "small")
         row.addWidget(self._low)
         row.addWidget(_Swatches())
         row.addWidget(self._high)
-        row.add_spring()
+        row.addStretch(1)
         row.addWidget(self._note)
         row.setContentsMargins(0, 0, 0, 0)
-        self.setLayout(row)
 
     def set_words(self, low: str, high: str, note: str = "") -> None:
         """What no colour, the full colour and the note say."""
@@ -47,15 +46,19 @@ class _Swatches(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
 
     def sizeHint(self) -> QSize:
-        return QSize(_SWATCHES * (_SIZE[0] + _GAP) - _GAP, _SIZE[1])
+        return QSize(_SWATCHES * (_WIDTH + _GAP) - _GAP, _HEIGHT)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(_SWATCHES * (_NARROW + _GAP) - _GAP, _HEIGHT)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
+        each = (self.width() + _GAP) / _SWATCHES
         for place in range(_SWATCHES):
             painter.setBrush(theme.colour(heat(theme.current(), place / (_SWATCHES - 1))))
-            painter.drawRoundedRect(QRectF(place * (_SIZE[0] + _GAP), 0, *_SIZE), 2, 2)
+            painter.drawRoundedRect(QRectF(place * each, 0, each - _GAP, _HEIGHT), 2, 2)
