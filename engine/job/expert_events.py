@@ -14,6 +14,7 @@ class Routing(Event):
     of the first choice, and `balance`, whose value is `uniform` where experts are used evenly. `max_load`: the
     busiest expert of any layer against the mean. `dead`: [layer, expert], from 0, of those with less than 1 % of the
     choices in the last 50 updates, once there were so many. `weight`: how strongly the balance loss counted.
+    `evenness`: the load entropy of each layer.
     """
 
     step: int
@@ -26,3 +27,4 @@ class Routing(Event):
     uniform: float
     dead: tuple[tuple[int, ...], ...] = ()
     weight: float | None = None
+    evenness: tuple[float, ...] = ()

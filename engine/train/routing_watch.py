@@ -68,11 +68,11 @@ class RoutingWatch:
         experts = shares.shape[1]
         entropies, tops, tokens, balances = parts[..., -_BESIDE:].unbind(-1)
         looked_at = max(1.0, float(tokens.sum()))  # each token in each layer
-        entropy = -torch.special.xlogy(shares, shares).sum(dim=1).mean() / math.log(experts)
+        evenness = -torch.special.xlogy(shares, shares).sum(dim=1) / math.log(experts)
         return Routing(
             step=step,
             shares=tuple(tuple(round(share, 4) for share in layer) for layer in shares.tolist()),
-            load_entropy=float(entropy),
+            load_entropy=float(evenness.mean()),
             max_load=float(shares.max() * experts),
             router_entropy=float(entropies.sum()) / looked_at,
             top_probability=float(tops.sum()) / looked_at,
@@ -80,6 +80,7 @@ class RoutingWatch:
             uniform=self._uniform,
             dead=self._dead(),
             weight=weight,
+            evenness=tuple(round(layer, 4) for layer in evenness.tolist()),
         )
 
     def _warn(self, event: Routing) -> None:

@@ -41,7 +41,8 @@ class ExpertFigures(QWidget):
             ),
         )
         for figure in (self.even, self.busiest, self.idle, self.unsure):
-            row.addWidget(figure, 1)
+            row.addWidget(figure)
+            row.addStretch(1)
 
     def show_event(self, event: Routing) -> None:
         """The newest figures."""

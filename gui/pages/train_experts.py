@@ -29,6 +29,7 @@ from gui.widgets.select import Select
 
 REPAINT_MS = 400
 FULL = 1.7  # times an even share: from here on a cell has the full colour
+MANY = 16  # experts, from where on shares are so small that whole percent say little
 ALL = "all"
 
 
@@ -151,7 +152,7 @@ class ExpertsCard(Card):
 
     def _draw_evenness(self) -> None:
         course = self._course = evenness_course(self._run.routing)
-        self.caption.setText(self.tr("How evenly each layer uses its experts over the steps (load entropy)."))
+        self.caption.setText(self.tr("How evenly each layer uses its experts (load entropy)."))
         low = min(0.9, *(min(row) for row in course.rows))
         low = int(low * 10) / 10
         self._show_course(course, self._layers(len(course.rows)), low, 1.0)
@@ -163,7 +164,7 @@ class ExpertsCard(Card):
         self.heat_map.set_heat(Heat(names, columns, course.rows, low, high, is_time=True), self.tr("Step"))
 
     def _say_scale(self, experts: int) -> None:
-        full = self.tr("{share} or more").format(share=share_words(FULL / experts))
+        full = self.tr("{share} or more").format(share=share_words(FULL / experts, exact=experts > MANY))
         even = self.tr("an even share is {share}").format(share=share_words(1 / experts, exact=True))
         self.scale.set_words("0", full, even)
 
@@ -180,7 +181,7 @@ class ExpertsCard(Card):
     def _say(self, row: int, column: int) -> list[ReadoutLine]:
         """What a cell says when the mouse or the keys come to it."""
         heat = self.heat_map.heat()
-        value = share_words(heat.values[row][column], exact=len(heat.columns) > 16 or heat.is_time)
+        value = share_words(heat.values[row][column], exact=heat.is_time or len(heat.columns) > MANY)
         if self._course is None:
             title = self.tr("Layer {layer}, expert {expert}").format(layer=row + 1, expert=column + 1)
             lines = [

@@ -1,7 +1,6 @@
 """What the events about a run's experts come to: the newest shares, their course over the run, and a table of all."""
 
 import csv
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
@@ -52,14 +51,7 @@ def layer_course(told: Sequence[Routing], layer: int) -> Course:
 
 def evenness_course(told: Sequence[Routing]) -> Course:
     """How evenly each layer uses its experts, over the run: 1 is evenly, 0 one expert alone (entropy over log E)."""
-    return _course(told, [tuple(map(evenness, event.shares)) for event in told])
-
-
-def evenness(shares: Sequence[float]) -> float:
-    """The entropy of shares over that of even ones."""
-    if len(shares) < 2:
-        return 1.0
-    return -sum(share * math.log(share) for share in shares if share > 0) / math.log(len(shares))
+    return _course(told, [event.evenness for event in told])
 
 
 def stronger(weight: float) -> float | None:

@@ -231,7 +231,9 @@ class Chart(QWidget):
         edge.setSpacing(8)
         if compact:
             edge.addWidget(Label(self.spec.title, "strong"))
-            edge.addWidget(ElidedLabel(self.spec.hint, "small"), 1)
+            hint = ElidedLabel(self.spec.hint, "small")
+            hint.setMinimumWidth(1)  # two charts side by side must not need more room than there is
+            edge.addWidget(hint, 1)
             edge.addWidget(self._legend)
             layout.addLayout(edge)
             layout.addWidget(self._view, 1)

@@ -8,23 +8,21 @@ Arrow keys move from cell to cell, Home and End along a row, Page up and down al
 
 from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
+from PySide6.QtCore import QEvent, QRectF, QSize, Qt
 from PySide6.QtGui import (
-    QColor,
     QFocusEvent,
     QFontMetrics,
     QKeyEvent,
     QMouseEvent,
     QPainter,
     QPaintEvent,
-    QPen,
     QResizeEvent,
 )
 from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QWidget
 
 from gui import theme
-from gui.theme.ramp import STEPS, ink_on, ramp
-from gui.widgets.heat import Cells, Heat, cells_in, named_columns
+from gui.widgets.heat import Cells, Heat, cells_in
+from gui.widgets.heat_paint import NAME_SIZE, paint_cells, paint_names, paint_outlines
 from gui.widgets.readout import Readout, ReadoutLine
 
 Say = Callable[[int, int], Sequence[ReadoutLine]]
@@ -48,14 +46,16 @@ class HeatMap(QAbstractScrollArea):
         self._say, self._corner = say, corner
         self._heat = Heat()
         self._cell: tuple[int, int] | None = None
+        self._edge = (0.0, 0.0)  # where the cells begin: right of the row names, below the column names
         self.setAccessibleName(name)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.viewport().setMouseTracking(True)
         self.viewport().setAutoFillBackground(False)
+        self.setCornerWidget(QWidget())
         self._readout = Readout(self.viewport())
-        self._dress()
-        theme.changed.connect(self._dress)
+        self._fit()
+        theme.changed.connect(self._fit)
 
     def set_heat(self, heat: Heat, corner: str = "") -> None:
         """Show these values; the cell that is read out stays, where it still exists."""
@@ -84,10 +84,8 @@ class HeatMap(QAbstractScrollArea):
 
     def cell_rect(self, row: int, column: int) -> QRectF:
         """Where a cell stands in the viewport now, its gap included."""
-        cells, edge = self._cells(), self._edge()
-        x = edge.x() + column * cells.width - self.horizontalScrollBar().value()
-        y = edge.y() + row * cells.height - self.verticalScrollBar().value()
-        return QRectF(x, y, cells.width, cells.height)
+        cells = self._cells()
+        return QRectF(cells.x(column), cells.y(row), cells.width, cells.height)
 
     def minimumSizeHint(self) -> QSize:
         return QSize(160, 84)
@@ -104,12 +102,7 @@ class HeatMap(QAbstractScrollArea):
         self.viewport().update()
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        place, edge = event.position(), self._edge()
-        cell = None
-        if place.x() >= edge.x() and place.y() >= edge.y():
-            x = place.x() - edge.x() + self.horizontalScrollBar().value()
-            y = place.y() - edge.y() + self.verticalScrollBar().value()
-            cell = self._cells().at(x, y)
+        cell = self._cells().at(event.position().x(), event.position().y())
         if cell != self._cell:
             self._cell = cell
             self._read_out()
@@ -144,134 +137,40 @@ class HeatMap(QAbstractScrollArea):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self.viewport())
-        edge = self._edge()
-        painter.save()
-        painter.setClipRect(QRectF(edge, QPointF(self.viewport().width(), self.viewport().height())))
-        self._paint_cells(painter)
-        painter.restore()
-        self._paint_names(painter)
-
-    def _paint_cells(self, painter: QPainter) -> None:
         heat, cells = self._heat, self._cells()
-        rows, columns = self._in_view()
-        gap, row_gap = cells.gap, cells.row_gap
-        is_round = gap > 1
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing, is_round)
-        painter.setFont(theme.font(11))
-        writes = heat.in_percent and cells.has_numbers
-        top_of = [round(self.cell_rect(row, 0).y()) for row in (*rows, rows.stop)]
-        left_of = [round(self.cell_rect(0, column).x()) for column in (*columns, columns.stop)]
-        painter.setPen(Qt.PenStyle.NoPen)
-        for i, row in enumerate(rows):
-            for j, column in enumerate(columns):
-                step = round(min(1.0, max(0.0, heat.strength(row, column))) * (STEPS - 1))
-                left, top = left_of[j], top_of[i]
-                wide, tall = left_of[j + 1] - left - gap, top_of[i + 1] - top - row_gap
-                if not is_round:
-                    painter.fillRect(left, top, wide, tall, self._colours[step])
-                    continue
-                painter.setPen(Qt.PenStyle.NoPen)
-                painter.setBrush(self._colours[step])
-                painter.drawRoundedRect(QRectF(left, top, wide, tall), 3, 3)
-                if writes:
-                    painter.setPen(self._inks[step])
-                    words = f"{100 * heat.values[row][column]:.0f}"
-                    painter.drawText(QRectF(left, top, wide, tall), Qt.AlignmentFlag.AlignCenter, words)
-        self._paint_outlines(painter, cells)
-
-    def _paint_outlines(self, painter: QPainter, cells: Cells) -> None:
-        tokens = theme.current()
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        marked = [(cell, tokens.warn) for cell in self._heat.outlined if self._exists(cell)]
-        marked += [(self._cell, tokens.text)] if self._cell is not None else []
-        for (row, column), colour in marked:
-            rect = self.cell_rect(row, column).adjusted(0, 0, -cells.gap, -cells.row_gap)
-            painter.setPen(QPen(theme.colour(colour), 2))
-            painter.drawRoundedRect(rect.adjusted(0.5, 0.5, -0.5, -0.5), 3, 3)
-
-    def _paint_names(self, painter: QPainter) -> None:
-        """Row names at the left and column names above, over whatever has scrolled beneath them."""
-        heat, cells, edge = self._heat, self._cells(), self._edge()
-        rows, columns = self._in_view()
-        painter.setPen(theme.colour(theme.current().muted))
-        painter.setFont(theme.font(11))
-        metrics = QFontMetrics(painter.font())
-        beside = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
-        painter.setClipRect(QRectF(0, edge.y(), edge.x(), self.viewport().height()))
-        step = max(1, -int(-metrics.height() // cells.height))
-        for row in rows:
-            if row % step == 0:
-                rect = self.cell_rect(row, 0)
-                painter.drawText(
-                    QRectF(0, rect.y(), edge.x() - 6, rect.height() - cells.row_gap), beside, heat.rows[row]
-                )
-        painter.setClipRect(QRectF(edge.x(), 0, self.viewport().width(), edge.y()))
-        widest = max((metrics.horizontalAdvance(name) for name in heat.columns), default=0)
-        above = Qt.AlignmentFlag.AlignVCenter | (
-            Qt.AlignmentFlag.AlignLeft if heat.is_time else Qt.AlignmentFlag.AlignHCenter
-        )
-        for column in named_columns(heat.columns, cells.width, widest):
-            if column in columns:
-                rect = self.cell_rect(0, column)
-                room = max(rect.width() - cells.gap, widest + 4)
-                middle = rect.x() if heat.is_time else rect.center().x() - cells.gap / 2 - room / 2
-                painter.drawText(QRectF(middle, 0, room, edge.y() - 2), above, heat.columns[column])
-        painter.setClipping(False)
-        painter.drawText(QRectF(0, 0, edge.x() - 6, edge.y() - 2), beside, self._corner)
-
-    def _dress(self) -> None:
-        tokens = theme.current()
-        self._colours = [QColor(colour) for colour in ramp(tokens)]
-        self._inks = [QColor(ink_on(colour)) for colour in ramp(tokens)]
-        self._fit()
-        self.viewport().update()
+        painter.setClipRect(QRectF(cells.left, cells.top, *cells.room))
+        paint_cells(painter, heat, cells)
+        paint_outlines(painter, heat, cells, self._cell)
+        paint_names(painter, heat, cells, self._corner)
 
     def _fit(self) -> None:
-        """Scroll as far as the cells reach beyond the room that there is."""
-        cells, edge = self._cells(), self._edge()
-        room = self.viewport().size()
+        """Measure the names, and scroll as far as the cells reach beyond the room that there is."""
+        metrics = QFontMetrics(theme.font(NAME_SIZE))
+        widest = max(metrics.horizontalAdvance(name) for name in (*self._heat.rows, self._corner))
+        self._edge = (widest + 10, metrics.height() + 5)
+        cells = self._cells()
         for bar, needed, page in (
-            (self.verticalScrollBar(), edge.y() + cells.rows * cells.height, room.height()),
-            (self.horizontalScrollBar(), edge.x() + cells.columns * cells.width, room.width()),
+            (self.horizontalScrollBar(), cells.needed[0], cells.room[0]),
+            (self.verticalScrollBar(), cells.needed[1], cells.room[1]),
         ):
-            bar.setPageStep(page)
+            bar.setPageStep(round(page))
             bar.setSingleStep(round(cells.height))
-            bar.setRange(0, max(0, round(needed) - page))
-
-    def _edge(self) -> QPointF:
-        """Where the cells begin: right of the row names, below the column names."""
-        metrics = QFontMetrics(theme.font(11))
-        names = (*self._heat.rows, self._corner)
-        return QPointF(max(metrics.horizontalAdvance(name) for name in names) + 10, metrics.height() + 5)
+            bar.setRange(0, max(0, round(needed - page)))
+        self.viewport().update()
 
     def _cells(self) -> Cells:
-        edge, room = self._edge(), self.viewport().size()
-        return cells_in(self._heat, room.width() - edge.x(), room.height() - edge.y())
-
-    def _in_view(self) -> tuple[range, range]:
-        """The rows and columns of which something can be seen."""
-        cells, edge, room = self._cells(), self._edge(), self.viewport().size()
-        down, across = self.verticalScrollBar().value(), self.horizontalScrollBar().value()
-        return (
-            range(
-                int(down / cells.height),
-                min(cells.rows, int((down + room.height() - edge.y()) / cells.height) + 1),
-            ),
-            range(
-                int(across / cells.width),
-                min(cells.columns, int((across + room.width() - edge.x()) / cells.width) + 1),
-            ),
-        )
+        size = self.viewport().size()
+        across, down = self.horizontalScrollBar().value(), self.verticalScrollBar().value()
+        return cells_in(self._heat, *self._edge, (size.width(), size.height()), across, down)
 
     def _exists(self, cell: tuple[int, int]) -> bool:
         return cell[0] < len(self._heat.rows) and cell[1] < len(self._heat.columns)
 
     def _bring_into_view(self, cell: tuple[int, int]) -> None:
-        rect, edge, room = self.cell_rect(*cell), self._edge(), self.viewport().size()
+        rect, room = self.cell_rect(*cell), self.viewport().size()
         for bar, low, high, first, last in (
-            (self.verticalScrollBar(), rect.top(), rect.bottom(), edge.y(), room.height()),
-            (self.horizontalScrollBar(), rect.left(), rect.right(), edge.x(), room.width()),
+            (self.verticalScrollBar(), rect.top(), rect.bottom(), self._edge[1], room.height()),
+            (self.horizontalScrollBar(), rect.left(), rect.right(), self._edge[0], room.width()),
         ):
             if low < first:
                 bar.setValue(bar.value() - round(first - low))
