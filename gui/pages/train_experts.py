@@ -153,8 +153,8 @@ class ExpertsCard(Card):
     def _draw_evenness(self) -> None:
         course = self._course = evenness_course(self._run.routing)
         self.caption.setText(self.tr("How evenly each layer uses its experts (load entropy)."))
-        low = min(0.9, *(min(row) for row in course.rows))
-        low = int(low * 10) / 10
+        low = min((min(row) for row in course.rows), default=0.9)
+        low = int(min(0.9, low) * 10) / 10
         self._show_course(course, self._layers(len(course.rows)), low, 1.0)
         words = self.tr("{share} even") if low else self.tr("{share}, one expert alone")
         self.scale.set_words(words.format(share=share_words(low)), self.tr("100 %, all alike"))

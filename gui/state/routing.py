@@ -51,7 +51,8 @@ def layer_course(told: Sequence[Routing], layer: int) -> Course:
 
 def evenness_course(told: Sequence[Routing]) -> Course:
     """How evenly each layer uses its experts, over the run: 1 is evenly, 0 one expert alone (entropy over log E)."""
-    return _course(told, [event.evenness for event in told])
+    known = [event for event in told if event.evenness]
+    return _course(known, [event.evenness for event in known])
 
 
 def stronger(weight: float) -> float | None:

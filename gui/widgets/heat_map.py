@@ -26,6 +26,7 @@ from gui.widgets.heat_paint import NAME_SIZE, paint_cells, paint_names, paint_ou
 from gui.widgets.readout import Readout, ReadoutLine
 
 Say = Callable[[int, int], Sequence[ReadoutLine]]
+_BY_KEYS = (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason)
 _MOVES = {
     Qt.Key.Key_Left: (0, -1),
     Qt.Key.Key_Right: (0, 1),
@@ -115,7 +116,7 @@ class HeatMap(QAbstractScrollArea):
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)
-        if self._cell is None and event.reason() != Qt.FocusReason.MouseFocusReason:
+        if self._cell is None and event.reason() in _BY_KEYS:
             self.choose((0, 0))
 
     def focusOutEvent(self, event: QFocusEvent) -> None:

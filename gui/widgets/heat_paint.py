@@ -52,10 +52,11 @@ def paint_outlines(painter: QPainter, heat: Heat, cells: Cells, chosen: tuple[in
     if chosen is not None:
         outlined.append((chosen, tokens.text))
     for (row, column), colour in outlined:
-        wide, tall = cells.width - cells.gap, cells.height - cells.row_gap
+        left, top = round(cells.x(column)), round(cells.y(row))
+        wide = max(3, round(cells.x(column + 1)) - left - cells.gap)
+        tall = round(cells.y(row + 1)) - top - cells.row_gap
         painter.setPen(QPen(theme.colour(colour), 2))
-        rect = QRectF(cells.x(column), cells.y(row), wide, tall).adjusted(0.5, 0.5, -0.5, -0.5)
-        painter.drawRoundedRect(rect, _ROUND, _ROUND)
+        painter.drawRoundedRect(left + 1, top + 1, wide - 2, tall - 2, _ROUND, _ROUND)
 
 
 def paint_names(painter: QPainter, heat: Heat, cells: Cells, corner: str) -> None:
