@@ -12,6 +12,12 @@ _ROUTING = (
         guide_label="evenly used",
     ),
     Chart(
+        "Evenly used",
+        "load entropy; 100 % is even, 0 % one expert alone",
+        (Line("load_entropy", "Training"),),
+        is_share=True,
+    ),
+    Chart(
         "Busiest expert",
         "its tokens against the mean; 1 is even",
         (Line("max_load", "Training"),),
@@ -19,8 +25,8 @@ _ROUTING = (
         guide_label="evenly used",
     ),
     Chart(
-        "Certainty of the router",
-        "entropy; 0 always picks alike, 1 is a guess",
+        "Router unsure",
+        "entropy; 100 % is a guess, 0 % certain",
         (Line("router_entropy", "Training"),),
         is_share=True,
     ),

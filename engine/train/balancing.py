@@ -9,7 +9,7 @@ from torch import Tensor
 
 from engine.job.channel import Desk
 from engine.job.job import Job
-from engine.methods.balance import Choices, balance_loss, choices_of, z_loss
+from engine.methods.balance import Choices, balance_loss, choices_of, evenness, z_loss
 from engine.methods.loss import Loss, Totals
 from engine.models.routing import Heard, listening, routers_of, set_router_noise
 from engine.train.batches import Batch, Example
@@ -101,6 +101,7 @@ class BalancedObjective:
         figures = {
             "balance": balance.detach().mean(),
             "max_load": _busiest(choices),
+            "load_entropy": evenness(choices.counts).mean(),
             "router_entropy": _uncertainty(choices),
         }
         weighed = {name: (value * loss.count, loss.count) for name, value in figures.items()}

@@ -9,7 +9,7 @@ from torch import Tensor
 from engine.job.channel import Desk
 from engine.job.events import Remark
 from engine.job.expert_events import Routing
-from engine.methods.balance import Choices
+from engine.methods.balance import Choices, evenness
 from engine.models.sending import fetched
 
 _TOLD = 400  # times a run at most, so that many layers of many experts do not fill the disk
@@ -68,11 +68,11 @@ class RoutingWatch:
         experts = shares.shape[1]
         entropies, tops, tokens, balances = parts[..., -_BESIDE:].unbind(-1)
         looked_at = max(1.0, float(tokens.sum()))  # each token in each layer
-        evenness = -torch.special.xlogy(shares, shares).sum(dim=1) / math.log(experts)
+        even = evenness(counts)
         return Routing(
             step=step,
             shares=tuple(tuple(round(share, 4) for share in layer) for layer in shares.tolist()),
-            load_entropy=float(evenness.mean()),
+            load_entropy=float(even.mean()),
             max_load=float(shares.max() * experts),
             router_entropy=float(entropies.sum()) / looked_at,
             top_probability=float(tops.sum()) / looked_at,
@@ -80,7 +80,7 @@ class RoutingWatch:
             uniform=self._uniform,
             dead=self._dead(),
             weight=weight,
-            evenness=tuple(round(layer, 4) for layer in evenness.tolist()),
+            evenness=tuple(round(layer, 4) for layer in even.tolist()),
         )
 
     def _warn(self, event: Routing) -> None:

@@ -40,7 +40,9 @@ def paint_cells(painter: QPainter, heat: Heat, cells: Cells) -> None:
             painter.drawRoundedRect(left, top, wide, tall, _ROUND, _ROUND)
             if writes:
                 painter.setPen(inks[step])
-                painter.drawText(left, top, wide, tall, Qt.AlignmentFlag.AlignCenter, f"{100 * value:.0f}")
+                painter.drawText(
+                    left, top, wide, tall, Qt.AlignmentFlag.AlignCenter, str(int(100 * value + 0.5))
+                )
 
 
 def paint_outlines(painter: QPainter, heat: Heat, cells: Cells, chosen: tuple[int, int] | None) -> None:
