@@ -44,7 +44,7 @@ class HeatMap(QAbstractScrollArea):
 
     def __init__(self, name: str, say: Say, corner: str = "", parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._say, self._corner = say, corner
+        self._name, self._say, self._corner = name, say, corner
         self._heat = Heat()
         self._cell: tuple[int, int] | None = None
         self._edge = (0.0, 0.0)  # where the cells begin: right of the row names, below the column names
@@ -63,6 +63,10 @@ class HeatMap(QAbstractScrollArea):
         self._heat, self._corner = heat, corner
         if self._cell is not None and not self._exists(self._cell):
             self._cell = None
+        size = self.tr("{rows} rows, {columns} columns, arrow keys read them out")
+        name = f"{self._name}: {size.format(rows=len(heat.rows), columns=len(heat.columns))}"
+        if name != self.accessibleName():
+            self.setAccessibleName(name)
         self._fit()
         self._read_out()
         self.viewport().update()
@@ -184,7 +188,9 @@ class HeatMap(QAbstractScrollArea):
             self._readout.hide()
             return
         lines = self._say(*self._cell)
-        self.setAccessibleDescription(", ".join(f"{line.text} {line.quiet}".strip() for line in lines))
+        words = ", ".join(f"{line.text} {line.quiet}".strip() for line in lines)
+        if words != self.accessibleDescription():
+            self.setAccessibleDescription(words)
         rect, room = self.cell_rect(*self._cell), self.viewport().size()
         self._readout.show_at(lines, rect.left() - 10, QRectF(0, rect.bottom() - 4, room.width(), 1))
         if self._readout.geometry().bottom() > room.height():

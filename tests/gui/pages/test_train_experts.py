@@ -15,6 +15,7 @@ from gui import theme
 from gui.pages.train_experts import ExpertsCard
 from gui.pages.train_live import SIDE_WIDTH
 from gui.widgets.buttons import Button
+from gui.widgets.stat import Stat
 from tests.gui.waiting import rest, until
 from tests.gui.windows import ended_run, opened, quick_job, still_state
 
@@ -136,6 +137,22 @@ def test_the_figures_say_how_evenly_experts_are_shared(window):
     ]
     for figure in (figures.even, figures.busiest, figures.idle, figures.unsure):
         assert figure.accessibleDescription() == figure.toolTip() != ""
+
+
+def test_a_preference_run_keeps_its_own_figures_beside_it(window):
+    job = with_kind(expert_job(), "method", "dpo")
+    _, live = watched(window, job, *updates(1, 3))
+    assert [
+        stat.accessibleName().partition(":")[0]
+        for stat in live.figures.findChildren(Stat)
+        if stat.isVisible()
+    ] == [
+        "Picks the chosen answer",
+        "Reward margin",
+        "How evenly shared",
+        "Loss",
+        "Memory",
+    ]
 
 
 def test_balance_is_good_near_its_even_value_and_a_warning_far_from_it(window):

@@ -80,6 +80,10 @@ def test_keys_go_from_cell_to_cell_and_tell_screen_readers(heat_map):
     assert heat_map.readout_text() == ""
 
 
+def test_screen_readers_hear_how_large_it_is(heat_map):
+    assert heat_map.accessibleName() == "Load: 3 rows, 4 columns, arrow keys read them out"
+
+
 def test_what_needs_attention_is_outlined(qapp):
     marked = shown(outlined=frozenset({(0, 1)}))
     edge = marked.cell_rect(0, 1)
