@@ -8,12 +8,13 @@ from safetensors.torch import load_file
 
 from engine.job.channel import COMMANDS_FILE
 from engine.job.commands import Pause, Resume, Save, Set
-from engine.job.events import Changed, Step
+from engine.job.events import Changed, Remark, Step
 from engine.job.expert_events import Routing
 from engine.train.checkpoints import STATE
 from engine.train.state import State
 from tests.train.test_experts import job_of
-from tests.train.tiny_runs import Crash, crash_at, newest, once, run, told
+from tests.train.test_growing import mixture_folder
+from tests.train.tiny_runs import Crash, crash_at, newest, once, run, tiny_job, told
 
 
 def test_the_balance_can_be_changed_while_it_runs_also_in_a_pause(tmp_path):
@@ -29,6 +30,24 @@ def test_the_balance_can_be_changed_while_it_runs_also_in_a_pause(tmp_path):
     routers = {name: routers_in(newest(tmp_path / name)) for name in ("changed", "left", "whole")}
     assert routers["changed"] != routers["left"]
     assert routers["changed"] != routers["whole"]  # the first update was not balanced
+
+
+@pytest.mark.parametrize("family", ["mixtral", "qwen3-moe"])
+def test_a_model_that_has_experts_is_balanced_where_its_router_learns(family, tmp_path):
+    moe = {"kind": "none", "train_router": True, "balance": 0.0}
+    mixture_folder(tmp_path / "model", family)
+    job = tiny_job(tmp_path, moe=moe)
+    events = run(job, tmp_path / "run", once(Step, 1, Set("balance", 1.0)))
+    assert [event.weight for event in told(events, Routing)] == [0.0, 1.0, 1.0]
+    assert all(len(event.evenness) == len(event.shares) for event in told(events, Routing))
+
+
+def test_a_frozen_router_is_not_balanced_and_says_so(tmp_path):
+    mixture_folder(tmp_path / "model")
+    job = tiny_job(tmp_path)
+    events = run(job, tmp_path / "run", once(Step, 1, Set("balance", 1.0)))
+    assert told(events, Changed) == []
+    assert "No router learns in this run" in told(events, Remark)[0].advice
 
 
 def test_a_changed_balance_is_the_same_run_after_a_resume(tmp_path):
@@ -62,6 +81,13 @@ def test_a_checkpoint_from_before_balance_could_change_goes_on_with_the_jobs(tmp
     state = State(4, 1e-2, balance=0.25)
     state.restore(values["state"])
     assert (state.step, state.balance) == (2, 0.25)
+
+
+def test_each_layers_evenness_is_told_beside_their_mean(tmp_path):
+    events = run(job_of(tmp_path), tmp_path / "run")
+    for routing, step in zip(told(events, Routing), told(events, Step), strict=True):
+        assert sum(routing.evenness) / len(routing.evenness) == pytest.approx(routing.load_entropy, abs=1e-4)
+        assert step.metrics["load_entropy"] == pytest.approx(routing.load_entropy, abs=1e-4)
 
 
 def routers_in(checkpoint):
