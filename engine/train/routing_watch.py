@@ -8,13 +8,12 @@ from torch import Tensor
 
 from engine.job.channel import Desk
 from engine.job.events import Remark
-from engine.job.expert_events import Routing
+from engine.job.expert_events import Routing, idle_below
 from engine.methods.balance import Choices, evenness
 from engine.models.sending import fetched
 
 _TOLD = 400  # times a run at most, so that many layers of many experts do not fill the disk
 _WINDOW = 50  # updates in which a dead expert must have been without tokens
-_DEAD = 0.01  # of a layer's choices
 _BESIDE = 4  # numbers behind each layer's counts: entropy, top, tokens, balance
 
 
@@ -97,4 +96,4 @@ class RoutingWatch:
             return ()
         counts = torch.stack(list(self._recent)).sum(0)
         share = counts / counts.sum(dim=1, keepdim=True).clamp(min=1)
-        return tuple(tuple(place) for place in (share < _DEAD).nonzero().tolist())
+        return tuple(tuple(place) for place in (share < idle_below(share.shape[1])).nonzero().tolist())

@@ -30,7 +30,8 @@ class ExpertFigures(QWidget):
         self.idle = _Figure(
             self.tr("Nearly idle"),
             self.tr(
-                "Experts that took less than 1 % of their layer's tokens in the last 50 steps (dead experts)."
+                "Experts that took less than 1 % of their layer's tokens in the last 50 steps, or, where there are "
+                "many, less than a tenth of an even share (dead experts)."
             ),
         )
         self.unsure = _Figure(

@@ -8,7 +8,7 @@ from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QWidget
 
 from engine.job.commands import Set
-from engine.job.expert_events import Routing
+from engine.job.expert_events import Routing, idle_below
 from gui.pages.train_expert_figures import ExpertFigures
 from gui.pages.train_idle_expert import IdleExpert
 from gui.state.app_state import AppState
@@ -189,7 +189,10 @@ class ExpertsCard(Card):
                 ReadoutLine(self.tr("takes {share} of the tokens").format(share=value)),
             ]
             if (row, column) in heat.outlined:
-                words = self.tr("nearly idle: under 1 % in {count} steps").format(count=RECENT)
+                least = share_words(idle_below(len(heat.columns)), exact=True)
+                words = self.tr("nearly idle: under {share} in {count} steps").format(
+                    share=least, count=RECENT
+                )
                 lines.append(ReadoutLine("", words))
             return lines
         first, last = self._course.spans[column]

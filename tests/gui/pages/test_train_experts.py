@@ -180,6 +180,8 @@ def test_an_idle_expert_is_outlined_and_can_be_helped(window):
     run, live = watched(window, expert_job(), *updates(1, 60, dead=((1, 6),)))
     experts = live.experts
     assert experts.heat_map.heat().outlined == {(1, 6)}
+    experts.heat_map.choose((1, 6))
+    assert experts.heat_map.readout_text().endswith("nearly idle: under 1 % in 50 steps")
     assert experts.idle.text() == "Layer 2, expert 7 is nearly idle. Balance more strongly?"
     button = next(found for found in experts.idle.findChildren(Button) if found.text() == "Raise it")
     QTest.mouseClick(button, Qt.MouseButton.LeftButton)
