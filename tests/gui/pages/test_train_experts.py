@@ -7,6 +7,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QInputDialog
 
+from engine.job.channel import events_of
 from engine.job.commands import Set
 from engine.job.events import Changed, Finished, Paused, Phase, Started, Step
 from engine.job.expert_events import Routing
@@ -252,6 +253,21 @@ def test_going_on_from_a_checkpoint_drops_what_was_told_after_it(window):
     assert len(live.experts.heat_map.heat().columns) == 4
     tell(window, run, *updates(5, 6))
     assert live.experts.heat_map.heat().columns == ("1", "2", "3", "4", "5", "6")
+
+
+def test_a_run_that_is_opened_again_from_its_folder_shows_the_same(window):
+    events = [Started("train", 1, {}), *updates(1, 60, dead=((1, 6),)), Finished("done", 3.0)]
+    folder = ended_run(expert_job(experts=8), *events)
+    window.go("runs")
+    window.pages["runs"].table.opened.emit(str(folder))
+    window.state.engine.tell(folder, *events_of(folder))
+    live = window.pages["train"].live
+    until(lambda: window.state.run.routing and not live.experts._is_stale, 5, "the shares are drawn")
+    assert window.page == "train"
+    assert live.experts.heat_map.heat().values[0] == pytest.approx(EVEN)
+    assert live.experts.heat_map.heat().outlined == {(1, 6)}
+    assert live.figures.shared.accessibleName() == "How evenly shared: 2.06, balance loss, 2.00 is even"
+    assert not live.experts.idle.has_button()  # it has ended
 
 
 def test_everything_that_was_told_can_be_taken_away(window, tmp_path):
