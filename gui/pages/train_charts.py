@@ -3,7 +3,7 @@
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QSlider, QStackedWidget, QWidget
 
 from engine.job.cards import Chart as CardChart
@@ -31,7 +31,7 @@ class TrainCharts(Card):
         self.grids: dict[str, ChartGrid] = {}  # by tab; made when it is first looked at, as charts cost time
         self.axis: Axis = "step"
         self.stack = QStackedWidget()
-        self.main = self._added("main")
+        self.main = self._added("main", ChartGrid(self._specs("main")))
         self.body.addLayout(self._bar())
         self.body.addWidget(self.stack, 1)
         self.rows_words = Label("", "small", wrap=True)
@@ -57,22 +57,33 @@ class TrainCharts(Card):
             charts = job.expert_charts if job else ()
         return [spec_of(chart, self.tr("Validation")) for chart in charts]
 
-    def _added(self, tab: str) -> ChartGrid:
-        grid = self.grids[tab] = ChartGrid(self._specs(tab))
+    def _added(self, tab: str, grid: ChartGrid) -> ChartGrid:
+        self.grids[tab] = grid
         self.stack.addWidget(grid)
         grid.step_clicked.connect(self._show_rows)
         return grid
 
     def _show_tab(self, tab: str) -> None:
         if tab not in self.grids:
-            grid = self._added(tab)
-            self._add_steps_to([grid], self._run.steps)
-            grid.set_smoothing(self.smoothing.value() / 100)
-            grid.set_logarithmic(self.scale.value() == "log")
-            grid.set_axis(self.axis)
-            for event in self._run.routing[-1:]:
-                self._add_routing(event)
+            specs = self._specs(tab)
+            grid = self._added(tab, ChartGrid((), has_more=len(specs) > 1))
+            self._add_charts(grid, specs)
         self.stack.setCurrentWidget(self.grids[tab])
+
+    def _add_charts(self, grid: ChartGrid, specs: list[ChartSpec]) -> None:
+        """One chart now and the next when the window has had a turn: together they would hold it up."""
+        chart = grid.add_chart(specs[0])
+        for step in self._run.steps:
+            for key, value in _figures(step).items():
+                if value is not None and key in chart.curve_keys():
+                    chart.add(key, step.step, value, step.tokens, step.time - (self._run.began or step.time))
+        chart.set_smoothing(self.smoothing.value() / 100)
+        chart.set_logarithmic(self.scale.value() == "log")
+        chart.set_axis(self.axis)
+        for event in self._run.routing[-1:]:
+            self._add_routing(event)
+        if specs[1:]:
+            QTimer.singleShot(0, self, partial(self._add_charts, grid, specs[1:]))
 
     def _bar(self) -> Flow:
         row = Flow()
@@ -119,21 +130,12 @@ class TrainCharts(Card):
             self._add_told(event)
 
     def _add_steps(self, steps: list[Step]) -> None:
-        self._add_steps_to(list(self.grids.values()), steps)
-
-    def _add_steps_to(self, grids: list[ChartGrid], steps: list[Step]) -> None:
         for step in steps:
             seconds = step.time - (self._run.began or step.time)
-            values = {
-                "loss": step.loss,
-                "learning_rate": step.learning_rate,
-                "gradient_norm": step.gradient_norm,
-                **step.metrics,
-            }
-            for key, value in values.items():
+            for key, value in _figures(step).items():
                 if value is None:
                     continue
-                for grid in grids:
+                for grid in self.grids.values():
                     grid.add(key, step.step, value, step.tokens, seconds)
 
     def _add_evaluation(self, event: Evaluated) -> None:
@@ -214,6 +216,16 @@ class TrainCharts(Card):
             self.tr("Step {step} learned from rows {rows}.").format(step=number, rows=rows)
         )
         self.rows_words.show()
+
+
+def _figures(step: Step) -> dict[str, float | None]:
+    """What curves are drawn of, by key."""
+    return {
+        "loss": step.loss,
+        "learning_rate": step.learning_rate,
+        "gradient_norm": step.gradient_norm,
+        **step.metrics,
+    }
 
 
 def _together(*widgets: QWidget) -> QWidget:

@@ -166,7 +166,10 @@ def test_balance_is_good_near_its_even_value_and_a_warning_far_from_it(window):
 def test_the_charts_of_the_card_have_the_even_value_drawn_in(window):
     run, live = watched(window, expert_job(), *updates(1, 5))
     live.charts.tabs.button("experts").click()
-    charts = {chart.spec.title: chart for chart in live.charts.grids["experts"].charts}
+    grid = live.charts.grids["experts"]
+    assert len(grid.charts) == 1  # the others come one by one, so that the window goes on meanwhile
+    until(lambda: len(grid.charts) == len(run.job.expert_charts), 5, "all charts are there")
+    charts = {chart.spec.title: chart for chart in grid.charts}
     assert list(charts) == [chart.title for chart in run.job.expert_charts]
     assert list(charts["Balance loss"].series("balance").column("value")) == [2.06] * 5
     assert charts["Balance loss"]._guide.value == 2.0
