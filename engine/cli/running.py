@@ -10,15 +10,14 @@ from engine.cli.progress import EventPrinter
 from engine.cli.summary import Summary
 from engine.cli.training import runs_of
 from engine.cli.verb import DONE, Verb
-from engine.job.channel import append
+from engine.job.changing import CHANGEABLE, change_problem, field_of
+from engine.job.channel import JOB_FILE, append
 from engine.job.commands import Command, Evaluate, Pause, Resume, Sample, Save, Set, Stop
 from engine.job.errors import FolderError, JobError
+from engine.job.job import read_job
 from engine.job.record import ENDED
-from engine.job.sections import TrainSection
 from engine.job.settings import parse_value, setting_fields, unknown_name
 from engine.library.runs import find_run, settle
-
-CHANGEABLE = ("learning_rate",)
 
 
 def _watch(options: Namespace, output: Output) -> int:
@@ -44,6 +43,8 @@ def _control(options: Namespace, output: Output) -> int:
     folder = find_run(options.run_name, runs_of(options))
     command = _ACTIONS[options.action](options)
     _refuse_ended(folder)
+    if isinstance(command, Set):
+        _refuse_change(folder, command)
     append(folder, command)
     output.text(f"Told {folder.name}: {options.action}.")
     output.result({"run": str(folder), "sent": options.action, "status": settle(folder).status})
@@ -59,13 +60,21 @@ def _refuse_ended(folder: Path) -> None:
 
 def _changed(options: Namespace) -> Set:
     name, equals, text = (options.value or "").partition("=")
-    name = name.strip().removeprefix("train.")
+    name = field_of(name.strip())
     if not equals:
         raise JobError("'control RUN set' needs FIELD=VALUE.", "Write for example set learning_rate=1e-4.")
     if name not in CHANGEABLE:
         raise unknown_name(name, name, CHANGEABLE, what="field that can change while running:")
-    fields = {field.name: field for field in setting_fields(TrainSection)}
-    return Set(name=name, value=parse_value(fields[name], text, "train"))
+    section, settings = CHANGEABLE[name]
+    fields = {field.name: field for field in setting_fields(settings)}
+    return Set(name=name, value=parse_value(fields[name], text, section))
+
+
+def _refuse_change(folder: Path, command: Set) -> None:
+    """Raise JobError for what this run cannot change; a worker would only remark it."""
+    problem = change_problem(command.name, command.value, read_job(folder / JOB_FILE).learns_routing)
+    if problem:
+        raise JobError(f"'{command.name}' cannot be changed to {command.value:g}.", problem)
 
 
 def _plain(command: Callable[[], Command]) -> Callable[[Namespace], Command]:

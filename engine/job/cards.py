@@ -38,13 +38,17 @@ class Line:
 
 @dataclass(frozen=True)
 class Chart:
-    """One chart that a card asks for. `guide` is a horizontal line worth knowing (0.5 is guessing)."""
+    """One chart that a card asks for. `guide` is a horizontal line worth knowing (0.5 is guessing).
+
+    Where its height depends on the run, `guide_from` names the field of `Routing` that tells it.
+    """
 
     title: str
     hint: str
     lines: tuple[Line, ...]
     is_share: bool = False
     guide: float | None = None
+    guide_from: str = ""
     guide_label: str = ""
 
 

@@ -46,7 +46,7 @@ class Sample(Command):
 
 @dataclass(frozen=True)
 class Set(Command):
-    """Change a value while running; "learning_rate" is the one that can be."""
+    """Change a value while running: "learning_rate", or, where routers learn, "balance" of their experts."""
 
     name: str
     value: float

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from engine.job.adapters import ADAPTERS
-from engine.job.cards import MethodCard, find_card
+from engine.job.cards import Chart, MethodCard, find_card
 from engine.job.errors import FolderError, JobError
 from engine.job.methods import METHODS
 from engine.job.moe import MOE
-from engine.job.moe_settings import AssembleSettings
+from engine.job.moe_settings import AssembleSettings, KeepSettings
 from engine.job.rates import usual_rate
 from engine.job.sections import (
     DataSource,
@@ -81,6 +81,17 @@ class Job:
     def method_card(self) -> MethodCard:
         """The card of the chosen method."""
         return METHODS[self.method.kind]
+
+    @property
+    def learns_routing(self) -> bool:
+        """Whether routers learn which experts a token goes to; only then is their use balanced, told and charted."""
+        settings = self.moe.settings
+        return settings.train_router if isinstance(settings, KeepSettings) else True
+
+    @property
+    def expert_charts(self) -> tuple[Chart, ...]:
+        """How the tokens are shared among the experts; nothing where no router learns."""
+        return MOE[self.moe.kind].charts if self.learns_routing else ()
 
 
 def job_from_values(values: Mapping[str, object], folder: Path | None = None) -> Job:

@@ -8,6 +8,14 @@ _ROUTING = (
         "Balance loss",
         "evenly used it is the number of experts for each token",
         (Line("balance", "Training"),),
+        guide_from="uniform",
+        guide_label="evenly used",
+    ),
+    Chart(
+        "Evenly used",
+        "load entropy; 100 % is even, 0 % one expert alone",
+        (Line("load_entropy", "Training"),),
+        is_share=True,
     ),
     Chart(
         "Busiest expert",
@@ -17,8 +25,8 @@ _ROUTING = (
         guide_label="evenly used",
     ),
     Chart(
-        "Certainty of the router",
-        "entropy; 0 always picks alike, 1 is a guess",
+        "Router unsure",
+        "entropy; 100 % is a guess, 0 % certain",
         (Line("router_entropy", "Training"),),
         is_share=True,
     ),
@@ -33,6 +41,7 @@ MOE: dict[str, MoeCard] = {
             "Dense, or with the experts it has",
             "The right choice for most runs.",
             KeepSettings,
+            charts=_ROUTING,
         ),
         MoeCard(
             "lora-experts",

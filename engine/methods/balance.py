@@ -61,6 +61,13 @@ def choices_of(scores: Tensor, top_k: int, is_real: Tensor | None = None) -> Cho
     return Choices(_counts(scores, top_k, real), entropy, top, real.sum().expand(len(scores)))
 
 
+def evenness(counts: Tensor) -> Tensor:
+    """The load entropy of each layer's counts (L, E) over log E, as (L,): 1 is even use, 0 one expert alone."""
+    shares = counts / counts.sum(dim=-1, keepdim=True).clamp(min=1)
+    entropy: Tensor = -torch.special.xlogy(shares, shares).sum(dim=-1)
+    return entropy / math.log(counts.shape[-1])
+
+
 def _real(scores: Tensor, is_real: Tensor | None) -> Tensor:
     """(N, 1): 1 for tokens, 0 for padding. No token is picked out, as that would wait for the device to count them."""
     if is_real is None:

@@ -9,8 +9,7 @@ from torch import Tensor
 
 from engine.job.channel import Desk
 from engine.job.job import Job
-from engine.job.moe_settings import KeepSettings
-from engine.methods.balance import Choices, balance_loss, choices_of, z_loss
+from engine.methods.balance import Choices, balance_loss, choices_of, evenness, z_loss
 from engine.methods.loss import Loss, Totals
 from engine.models.routing import Heard, listening, routers_of, set_router_noise
 from engine.train.batches import Batch, Example
@@ -21,9 +20,8 @@ from engine.train.state import State
 
 @dataclass(frozen=True)
 class _Weights:
-    """How strongly balance and z-loss count, and the router's noise until an update."""
+    """How strongly the z-loss counts, and the router's noise until an update. That of balance moves: `State.balance`."""
 
-    balance: float
     z: float
     noise: float
     noisy_updates: float
@@ -35,10 +33,11 @@ def balanced(
     """`objective` with the balance loss of the model's routers; itself for a model whose routers do not learn."""
     routers = routers_of(model)
     settings = job.moe.settings
-    if not routers or (isinstance(settings, KeepSettings) and not settings.train_router):
+    if not routers or not job.learns_routing:
         return objective
+    state.balance = settings.balance
     noisy = settings.noise_share * state.steps
-    weights = _Weights(settings.balance, settings.z_loss, settings.router_noise, noisy)
+    weights = _Weights(settings.z_loss, settings.router_noise, noisy)
     watch = RoutingWatch(desk, state.steps, float(routers[0].top_k))
     return BalancedObjective(objective, model, weights, state, watch)
 
@@ -87,13 +86,13 @@ class BalancedObjective:
 
     def read(self, total: Totals) -> None:
         """The figures of update `state.step` are told."""
-        self._watch.read(self._state.step)
+        self._watch.read(self._state.step, self._state.balance)
         self._objective.read(total)
 
     def _with_routers(self, loss: Loss, heard: Sequence[Heard]) -> Loss:
         scores, is_real = _together(heard)
         balance = balance_loss(scores, self._top_k, is_real)
-        beside = self._weights.balance * balance.mean()
+        beside = (self._state.balance or 0.0) * balance.mean()
         if self._weights.z:
             beside = beside + self._weights.z * z_loss(scores, is_real).mean()
         choices = choices_of(scores, self._top_k, is_real)
@@ -102,6 +101,7 @@ class BalancedObjective:
         figures = {
             "balance": balance.detach().mean(),
             "max_load": _busiest(choices),
+            "load_entropy": evenness(choices.counts).mean(),
             "router_entropy": _uncertainty(choices),
         }
         weighed = {name: (value * loss.count, loss.count) for name, value in figures.items()}

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from engine.job.changing import change_problem, field_of
 from engine.job.channel import Desk
 from engine.job.commands import Command, Evaluate, Pause, Resume, Sample, Save, Set, Stop
 from engine.job.errors import ResourceError
@@ -173,13 +174,14 @@ class Between:
                 self._set(name, value)
 
     def _set(self, name: str, value: float) -> None:
-        if name.removeprefix("train.") != "learning_rate" or not 0 < value <= 1:
+        field = field_of(name)
+        problem = change_problem(field, value, self._state.balance is not None)
+        if problem:
             title = f"'{name}' was not changed to {value:g}."
-            advice = "While training, learning_rate alone can be changed, to a number above 0 and at most 1."
-            self._desk.tell(Remark("warn", title, advice, self._state.step))
+            self._desk.tell(Remark("warn", title, problem, self._state.step))
             return
-        self._state.learning_rate = value
-        self._desk.tell(Changed(self._state.step, "learning_rate", value))
+        setattr(self._state, field, value)
+        self._desk.tell(Changed(self._state.step, field, value))
 
     def _evaluate(self) -> None:
         total = self._checker.check(self._is_stop_asked)

@@ -8,13 +8,12 @@ from torch import Tensor
 
 from engine.job.channel import Desk
 from engine.job.events import Remark
-from engine.job.expert_events import Routing
-from engine.methods.balance import Choices
+from engine.job.expert_events import Routing, idle_below
+from engine.methods.balance import Choices, evenness
 from engine.models.sending import fetched
 
 _TOLD = 400  # times a run at most, so that many layers of many experts do not fill the disk
 _WINDOW = 50  # updates in which a dead expert must have been without tokens
-_DEAD = 0.01  # of a layer's choices
 _BESIDE = 4  # numbers behind each layer's counts: entropy, top, tokens, balance
 
 
@@ -47,8 +46,8 @@ class RoutingWatch:
         self._begun.append(fetched(torch.stack(self._now)) if self._now else None)
         self._now = []
 
-    def read(self, step: int) -> None:
-        """The next update in order, `step`, is done; it is told where it is time to."""
+    def read(self, step: int, weight: float | None = None) -> None:
+        """The next update in order, `step`, is done, its balance so weighed; it is told where it is time to."""
         parts = self._begun.popleft()
         if parts is None:
             return
@@ -56,29 +55,31 @@ class RoutingWatch:
         self._recent.append(parts[..., :-_BESIDE].sum(0))
         self._untold.append(parts)
         if step % self._every == 0 or step in (1, self._updates):
-            event = self._event(step)
+            event = self._event(step, weight)
             self._desk.tell(event)
             self._untold = []
             self._warn(event)
 
-    def _event(self, step: int) -> Routing:
+    def _event(self, step: int, weight: float | None) -> Routing:
         parts = torch.cat(self._untold)  # (P, L, E + 4), of all parts of all updates
         counts = parts[..., :-_BESIDE].sum(0)
         shares = counts / counts.sum(dim=1, keepdim=True).clamp(min=1)
         experts = shares.shape[1]
         entropies, tops, tokens, balances = parts[..., -_BESIDE:].unbind(-1)
         looked_at = max(1.0, float(tokens.sum()))  # each token in each layer
-        entropy = -torch.special.xlogy(shares, shares).sum(dim=1).mean() / math.log(experts)
+        even = evenness(counts)
         return Routing(
             step=step,
             shares=tuple(tuple(round(share, 4) for share in layer) for layer in shares.tolist()),
-            load_entropy=float(entropy),
+            load_entropy=float(even.mean()),
             max_load=float(shares.max() * experts),
             router_entropy=float(entropies.sum()) / looked_at,
             top_probability=float(tops.sum()) / looked_at,
             balance=float((balances * tokens).sum()) / looked_at,
             uniform=self._uniform,
             dead=self._dead(),
+            weight=weight,
+            evenness=tuple(round(layer, 4) for layer in even.tolist()),
         )
 
     def _warn(self, event: Routing) -> None:
@@ -95,4 +96,4 @@ class RoutingWatch:
             return ()
         counts = torch.stack(list(self._recent)).sum(0)
         share = counts / counts.sum(dim=1, keepdim=True).clamp(min=1)
-        return tuple(tuple(place) for place in (share < _DEAD).nonzero().tolist())
+        return tuple(tuple(place) for place in (share < idle_below(share.shape[1])).nonzero().tolist())

@@ -12,7 +12,8 @@ class State:
     """Where a run stands: everything beside tensors that a checkpoint needs.
 
     The position in the data and the learning rate follow from `step`; `learning_rate` is the schedule's peak.
-    `tokens` and `seconds` count updates alone. `memory` is what a method remembers from one update to the next.
+    `balance` is the weight of the balance loss, None where no router learns. `tokens` and `seconds` count updates alone.
+    `memory` is what a method remembers from one update to the next.
     """
 
     steps: int
@@ -24,6 +25,7 @@ class State:
     best_step: int | None = None
     tokens: int = 0
     seconds: float = 0.0
+    balance: float | None = None
     memory: dict[str, float] = field(default_factory=dict)
 
     def plain(self) -> dict[str, Any]:  # Any: JSON values
@@ -33,8 +35,9 @@ class State:
     def restore(self, values: dict[str, Any]) -> None:  # Any: JSON values
         """Take over what a checkpoint holds."""
         for each in fields(self):
-            if each.name != "memory":
+            if each.name not in ("memory", "balance"):
                 setattr(self, each.name, values[each.name])
+        self.balance = values.get("balance", self.balance)  # older checkpoints: as the job has it
         self.memory.clear()  # the method holds on to this very table
         self.memory.update(values.get("memory", {}))
 

@@ -119,6 +119,8 @@ class TrainPage(Page):
             menu.addAction(self.tr("Check on kept-back rows now"), lambda: self.state.control(Evaluate()))
             menu.addAction(self.tr("Sample now"), lambda: self.state.control(Sample()))
             menu.addAction(self.tr("Change the learning rate…"), self._change_rate)
+            if self.run.has_experts:
+                menu.addAction(self.tr("Change the balance of experts…"), self._change_balance)
             menu.addSeparator()
         menu.addAction(self.tr("Rename…"), self._rename)
         if self.run is not None and not self.run.is_active:
@@ -145,6 +147,27 @@ class TrainPage(Page):
             self.state.notice.emit("error", f"'{text}' is not a learning rate.", advice)
             return
         self.state.control(Set("learning_rate", rate))
+
+    def _change_balance(self) -> None:
+        if self.run is None:
+            return
+        text, is_given = QInputDialog.getText(
+            self,
+            self.tr("Change the balance of experts"),
+            self.tr("How strongly even use counts, from 0 to 1, from the next step on:"),
+            text=f"{self.run.balance_weight:g}",
+        )
+        if not is_given:
+            return
+        try:
+            weight = float(text.replace(",", "."))
+        except ValueError:
+            weight = -1.0
+        if not 0.0 <= weight <= 1.0:
+            advice = self.tr("Enter a number from 0 to 1, such as 0.02; 0 lets tokens fall as they may.")
+            self.state.notice.emit("error", f"'{text}' is no weight for the balance.", advice)
+            return
+        self.state.control(Set("balance", weight))
 
     def _rename(self) -> None:
         if self.run is None:

@@ -3,11 +3,12 @@
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFileDialog, QMenu, QSlider, QStackedWidget, QWidget
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QSlider, QStackedWidget, QWidget
 
 from engine.job.cards import Chart as CardChart
 from engine.job.events import Changed, Evaluated, Event, Remark, Saved, Step
+from engine.job.expert_events import Routing
 from gui.state.live_run import LiveRun
 from gui.widgets.buttons import IconButton
 from gui.widgets.card import Card
@@ -30,7 +31,7 @@ class TrainCharts(Card):
         self.grids: dict[str, ChartGrid] = {}  # by tab; made when it is first looked at, as charts cost time
         self.axis: Axis = "step"
         self.stack = QStackedWidget()
-        self.main = self._added("main")
+        self.main = self._added("main", ChartGrid(self._specs("main")))
         self.body.addLayout(self._bar())
         self.body.addWidget(self.stack, 1)
         self.rows_words = Label("", "small", wrap=True)
@@ -41,6 +42,7 @@ class TrainCharts(Card):
         run.evaluated.connect(self._add_evaluation)
         run.saved.connect(self._add_saved)
         run.told.connect(self._add_told)
+        run.routed.connect(self._add_routing)
 
     def _specs(self, tab: str) -> list[ChartSpec]:
         if tab == "rate":
@@ -51,22 +53,37 @@ class TrainCharts(Card):
             return [ChartSpec("norm", self.tr("Gradients"), (norm,))]
         job = self._run.job
         charts: tuple[CardChart, ...] = job.method_card.charts if job else ()
+        if tab == "experts":
+            charts = job.expert_charts if job else ()
         return [spec_of(chart, self.tr("Validation")) for chart in charts]
 
-    def _added(self, tab: str) -> ChartGrid:
-        grid = self.grids[tab] = ChartGrid(self._specs(tab))
+    def _added(self, tab: str, grid: ChartGrid) -> ChartGrid:
+        self.grids[tab] = grid
         self.stack.addWidget(grid)
         grid.step_clicked.connect(self._show_rows)
         return grid
 
     def _show_tab(self, tab: str) -> None:
         if tab not in self.grids:
-            grid = self._added(tab)
-            self._add_steps_to([grid], self._run.steps)
-            grid.set_smoothing(self.smoothing.value() / 100)
-            grid.set_logarithmic(self.scale.value() == "log")
-            grid.set_axis(self.axis)
+            specs = self._specs(tab)
+            grid = self._added(tab, ChartGrid((), has_more=len(specs) > 1))
+            self._add_charts(grid, specs)
         self.stack.setCurrentWidget(self.grids[tab])
+
+    def _add_charts(self, grid: ChartGrid, specs: list[ChartSpec]) -> None:
+        """One chart now and the next when the window has had a turn: together they would hold it up."""
+        chart = grid.add_chart(specs[0])
+        for step in self._run.steps:
+            for key, value in _figures(step).items():
+                if value is not None and key in chart.curve_keys():
+                    chart.add(key, step.step, value, step.tokens, step.time - (self._run.began or step.time))
+        chart.set_smoothing(self.smoothing.value() / 100)
+        chart.set_logarithmic(self.scale.value() == "log")
+        chart.set_axis(self.axis)
+        for event in self._run.routing[-1:]:
+            self._add_routing(event)
+        if specs[1:]:
+            QTimer.singleShot(0, self, partial(self._add_charts, grid, specs[1:]))
 
     def _bar(self) -> Flow:
         row = Flow()
@@ -76,18 +93,19 @@ class TrainCharts(Card):
             ("rate", self.tr("Learning rate")),
             ("norm", self.tr("Gradients")),
         ]
+        if self._run.job is not None and self._run.job.expert_charts:
+            tabs.insert(1, ("experts", self.tr("Experts")))
         self.tabs = Segmented(tabs, "main", self.tr("Chart"))
         self.tabs.changed.connect(self._show_tab)
         row.addWidget(self.tabs)
         row.add_spring()
-        row.addWidget(Label(self.tr("Smoothing"), "small"))
         self.smoothing = QSlider(Qt.Orientation.Horizontal)
         self.smoothing.setRange(0, 99)
         self.smoothing.setValue(90)
-        self.smoothing.setFixedWidth(82)
+        self.smoothing.setFixedWidth(52 if len(tabs) > 3 else 82)
         self.smoothing.setAccessibleName(self.tr("Smoothing"))
         self.smoothing.valueChanged.connect(self._smooth)
-        row.addWidget(self.smoothing)
+        row.addWidget(_together(Label(self.tr("Smoothing"), "small"), self.smoothing))
         self.scale = Segmented(
             [("linear", self.tr("Linear")), ("log", self.tr("Log"))], "linear", self.tr("Scale")
         )
@@ -99,8 +117,7 @@ class TrainCharts(Card):
         self.zoom_button.clicked.connect(self._show_all)
         self.more_button = IconButton("image-down", self.tr("Axis and pictures"), compact=True)
         self.more_button.clicked.connect(self._menu)
-        row.addWidget(self.zoom_button)
-        row.addWidget(self.more_button)
+        row.addWidget(_together(self.zoom_button, self.more_button))
         return row
 
     def _replay(self) -> None:
@@ -113,21 +130,12 @@ class TrainCharts(Card):
             self._add_told(event)
 
     def _add_steps(self, steps: list[Step]) -> None:
-        self._add_steps_to(list(self.grids.values()), steps)
-
-    def _add_steps_to(self, grids: list[ChartGrid], steps: list[Step]) -> None:
         for step in steps:
             seconds = step.time - (self._run.began or step.time)
-            values = {
-                "loss": step.loss,
-                "learning_rate": step.learning_rate,
-                "gradient_norm": step.gradient_norm,
-                **step.metrics,
-            }
-            for key, value in values.items():
+            for key, value in _figures(step).items():
                 if value is None:
                     continue
-                for grid in grids:
+                for grid in self.grids.values():
                     grid.add(key, step.step, value, step.tokens, seconds)
 
     def _add_evaluation(self, event: Evaluated) -> None:
@@ -136,6 +144,12 @@ class TrainCharts(Card):
         for key, value in values.items():
             if value is not None:
                 self.main.add(key, event.step, value, 0.0, event.time - self._run.began)
+
+    def _add_routing(self, event: Routing) -> None:
+        """Guides whose height the run tells: what even use comes to depends on how many experts a token gets."""
+        for grid in self.grids.values():
+            for name in {chart.spec.guide_from for chart in grid.charts} - {""}:
+                grid.set_guide(name, getattr(event, name))
 
     def _add_saved(self, event: Saved) -> None:
         self.main.add_marker(
@@ -202,3 +216,24 @@ class TrainCharts(Card):
             self.tr("Step {step} learned from rows {rows}.").format(step=number, rows=rows)
         )
         self.rows_words.show()
+
+
+def _figures(step: Step) -> dict[str, float | None]:
+    """What curves are drawn of, by key."""
+    return {
+        "loss": step.loss,
+        "learning_rate": step.learning_rate,
+        "gradient_norm": step.gradient_norm,
+        **step.metrics,
+    }
+
+
+def _together(*widgets: QWidget) -> QWidget:
+    """Widgets that stay on one line."""
+    group = QWidget()
+    row = QHBoxLayout(group)
+    row.setContentsMargins(0, 0, 0, 0)
+    row.setSpacing(8)
+    for widget in widgets:
+        row.addWidget(widget)
+    return group

@@ -1,4 +1,4 @@
-"""The five figures above the charts, chosen by the kind of method."""
+"""The five figures above the charts, chosen by the kind of method and by whether routers learn."""
 
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
@@ -8,10 +8,14 @@ from gui.state.words import count_words, number_words, rate_words, size_words
 from gui.widgets.stat import Stat
 
 RECENT = 10
+EVEN, UNEVEN = 1.1, 1.5  # balance loss against its even value: well shared below, badly above
 
 
 class TrainFigures(QWidget):
-    """Loss, validation, speed, learning rate, memory; for preferences accuracy and margin instead."""
+    """Loss, validation, speed, learning rate, memory; for preferences accuracy and margin instead of two.
+
+    Where routers learn, how evenly experts are used stands third, and the learning rate on its chart alone.
+    """
 
     def __init__(self, run: LiveRun, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -25,7 +29,13 @@ class TrainFigures(QWidget):
         else:
             labels = (self.tr("Training loss"), self.tr("Validation loss"), self.tr("Speed"))
         self.stats = [Stat(label) for label in (*labels, self.tr("Learning rate"), self.tr("Memory"))]
-        for stat in self.stats:
+        self.shared = self._shared_stat() if run.has_experts else None
+        shown = list(self.stats)
+        if self.shared is not None:
+            shown = [*shown[:2], self.shared, shown[2], shown[4]]
+            self.stats[3].setParent(self)
+            self.stats[3].hide()
+        for stat in shown:
             row.addWidget(stat, 1)
 
     def refresh(self) -> None:
@@ -40,6 +50,8 @@ class TrainFigures(QWidget):
             self._show_validation(self.stats[1])
             self.stats[2].set(count_words(step.tokens_per_second), self.tr("tokens per second"))
         self.stats[3].set(rate_words(step.learning_rate), self._schedule_words(step))
+        if self.shared is not None:
+            self._show_shared(self.shared)
         highest = max(found.memory for found in self._run.steps)
         self.stats[4].set(size_words(step.memory), self.tr("highest {size}").format(size=size_words(highest)))
 
@@ -87,6 +99,26 @@ class TrainFigures(QWidget):
                 loss=number_words(best.loss), step=best.step
             )
             stat.set(number_words(found[-1].loss), words, "warn")
+
+    def _shared_stat(self) -> Stat:
+        stat = Stat(self.tr("How evenly shared"))
+        stat.setToolTip(
+            self.tr(
+                "The balance loss. It is lowest when every expert gets as many tokens as the others; then it is the "
+                "number of experts that each token goes through."
+            )
+        )
+        return stat
+
+    def _show_shared(self, stat: Stat) -> None:
+        values = [step.metrics.get("balance") for step in self._run.steps[-RECENT:]]
+        known = [value for value in values if value is not None]
+        if not known or not self._run.routing:
+            return
+        even, balance = self._run.routing[-1].uniform, _mean(known)
+        words = self.tr("balance loss, {value} is even").format(value=number_words(even, 2))
+        tone = "good" if balance <= EVEN * even else "warn" if balance > UNEVEN * even else ""
+        stat.set(number_words(balance, 2), words, tone)
 
     def _schedule_words(self, step: Step) -> str:
         job = self._run.job

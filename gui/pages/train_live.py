@@ -1,8 +1,9 @@
 """A run as it goes: progress, phases, figures, charts, live sample, events; at the end a summary or a failure."""
 
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from gui.pages.train_charts import TrainCharts
+from gui.pages.train_experts import ExpertsCard
 from gui.pages.train_failure import FailureCard
 from gui.pages.train_figures import TrainFigures
 from gui.pages.train_progress import ProgressCard
@@ -10,7 +11,9 @@ from gui.pages.train_side import EventsCard, SampleCard
 from gui.state.app_state import AppState
 from gui.state.live_run import LiveRun
 from gui.state.words import number_words
+from gui.widgets.card import Card
 from gui.widgets.notice import Notice, NoticeHost
+from gui.widgets.segmented import Segmented
 
 SIDE_WIDTH = 262
 
@@ -32,19 +35,16 @@ class TrainLive(QWidget):
         self.charts = TrainCharts(run)
         self.sample = SampleCard(state, run)
         self.events = EventsCard(run)
+        self.experts = ExpertsCard(state, run) if run.has_experts else None
         for widget in (self.end, self.failure, self.progress, self.figures):
             layout.addWidget(widget)
         row = QHBoxLayout()
         row.setSpacing(12)
         row.addWidget(self.charts, 1)
-        side = QWidget()
-        side.setFixedWidth(SIDE_WIDTH)
-        column = QVBoxLayout(side)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(12)
-        column.addWidget(self.sample, 62)
-        column.addWidget(self.events, 38)
-        row.addWidget(side)
+        if self.experts is None:
+            row.addWidget(self._side())
+        else:
+            row.addWidget(self._side_with(self.experts), 1)
         layout.addLayout(row, 1)
         run.changed.connect(self.refresh)
         self.refresh()
@@ -54,10 +54,43 @@ class TrainLive(QWidget):
         run = self.run
         self.failure.setVisible(run.failure is not None)
         self.figures.setVisible(run.failure is None)
-        for part in (self.failure, self.progress, self.figures, self.sample, self.events):
-            part.refresh()
+        for part in (self.failure, self.progress, self.figures, self.sample, self.events, self.experts):
+            if part is not None:
+                part.refresh()
         if run.status in ("done", "stopped", "discarded") and self.end.notice("end") is None:
             self._show_end()
+
+    def _side(self) -> QWidget:
+        """Sample and events below each other."""
+        side = QWidget()
+        side.setFixedWidth(SIDE_WIDTH)
+        column = QVBoxLayout(side)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(12)
+        column.addWidget(self.sample, 62)
+        column.addWidget(self.events, 38)
+        return side
+
+    def _side_with(self, experts: ExpertsCard) -> QWidget:
+        """As wide as the charts: the experts, and behind tabs what else stands at the side."""
+        side = Card()
+        tabs = [
+            ("experts", self.tr("Experts"), experts),
+            ("sample", self.tr("Live sample"), self.sample),
+            ("events", self.tr("Events"), self.events),
+        ]
+        self.side_tabs = Segmented(
+            [(key, label) for key, label, _ in tabs], "experts", self.tr("Beside the charts")
+        )
+        self.side_stack = QStackedWidget()
+        parts = {key: card for key, _, card in tabs}
+        for card in parts.values():
+            card.set_bare(is_titled=card is experts)
+            self.side_stack.addWidget(card)
+        self.side_tabs.changed.connect(lambda key: self.side_stack.setCurrentWidget(parts[key]))
+        side.body.addWidget(self.side_tabs)
+        side.body.addWidget(self.side_stack, 1)
+        return side
 
     def _show_end(self) -> None:
         run = self.run

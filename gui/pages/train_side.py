@@ -153,6 +153,8 @@ class EventsCard(Card):
                 what = self.tr("Paused")
             case Continued():
                 what = self.tr("Continued")
+            case Changed(name="balance", value=value):
+                what = self.tr("Balance between experts is now {value}").format(value=f"{value:g}")
             case Changed(name=name, value=value):
                 what = self.tr("{name} is now {value}").format(name=name, value=f"{value:g}")
             case Remark():

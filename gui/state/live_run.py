@@ -26,6 +26,7 @@ from engine.job.events import (
     Step,
     Trained,
 )
+from engine.job.expert_events import Routing
 from engine.job.job import Job, read_job
 from engine.job.record import RunRecord, read_record
 
@@ -53,6 +54,7 @@ class LiveRun(QObject):
     evaluated = Signal(object)  # Evaluated
     sampled = Signal(object)  # Sampled
     saved = Signal(object)  # Saved
+    routed = Signal(object)  # Routing
     told = Signal(object)  # Remark, Changed, Paused, Continued: for the list of events
     ended = Signal()
 
@@ -117,6 +119,18 @@ class LiveRun(QObject):
         """Time from the first event to the newest."""
         return max(0.0, self.newest_time - self.began) if self.began else 0.0
 
+    @property
+    def has_experts(self) -> bool:
+        """Whether routers learn in it, so that there is something to watch."""
+        return self.job.learns_routing if self.job else bool(self.routing)
+
+    @property
+    def balance_weight(self) -> float:
+        """How strongly the balance between experts counts now."""
+        if self._weight is not None:
+            return self._weight
+        return float(self.job.moe.settings.balance) if self.job else 0.0
+
     def apply(self, events: list[Event]) -> None:
         """Take new events in, in their order."""
         steps = []
@@ -151,6 +165,9 @@ class LiveRun(QObject):
         self.steps: list[Step] = []
         self.evaluations: list[Evaluated] = []
         self.samples: list[Sampled] = []
+        self.routing: list[Routing] = []
+        self.balance_changed: Changed | None = None
+        self._weight: float | None = None
         self.checkpoints: list[Saved] = []
         self.log: list[Event] = []
         self.failure: Failed | Lost | None = None
@@ -169,12 +186,8 @@ class LiveRun(QObject):
                 self.progress = event
             case Step():
                 self._step(event)
-            case Evaluated():
-                self.evaluations.append(event)
-                self.evaluated.emit(event)
-            case Sampled():
-                self.samples.append(event)
-                self.sampled.emit(event)
+            case Evaluated() | Sampled() | Routing():
+                self._look(event)
             case Saved():
                 self.checkpoints.append(event)
                 self.log.append(event)
@@ -184,8 +197,7 @@ class LiveRun(QObject):
                 self.log.append(event)
                 self.told.emit(event)
             case Remark() | Changed():
-                self.log.append(event)
-                self.told.emit(event)
+                self._note(event)
             case Trained():
                 self.result = event
             case _:
@@ -206,13 +218,41 @@ class LiveRun(QObject):
         self.status, self.failure, self.phases = "starting", None, []
         self.steps = [step for step in self.steps if step.step <= resumed_from]
         self.evaluations = [found for found in self.evaluations if found.step <= resumed_from]
+        self.routing = [told for told in self.routing if told.step <= resumed_from]
+        self._weight = self.routing[-1].weight if self.routing else None
+        if self.balance_changed is not None and self.balance_changed.step > resumed_from:
+            self.balance_changed = None  # it was made after the checkpoint
         self.log.append(event)
 
     def _step(self, event: Step) -> None:
         while self.steps and self.steps[-1].step >= event.step:
             self.steps.pop()  # a damaged checkpoint was passed over: these are learned again
         self.steps.append(event)
+        while self.routing and self.routing[-1].step > event.step:
+            self.routing.pop()
         self.status = "running" if self.status == "starting" else self.status
+
+    def _look(self, event: Evaluated | Sampled | Routing) -> None:
+        """What was found out about the model beside its loss."""
+        match event:
+            case Evaluated():
+                self.evaluations.append(event)
+                self.evaluated.emit(event)
+            case Sampled():
+                self.samples.append(event)
+                self.sampled.emit(event)
+            case Routing():
+                while self.routing and self.routing[-1].step >= event.step:
+                    self.routing.pop()
+                self.routing.append(event)
+                self._weight = event.weight if event.weight is not None else self._weight
+                self.routed.emit(event)
+
+    def _note(self, event: Remark | Changed) -> None:
+        if isinstance(event, Changed) and event.name == "balance":
+            self.balance_changed, self._weight = event, event.value
+        self.log.append(event)
+        self.told.emit(event)
 
     def _phase(self, event: Phase) -> None:
         if self.phases and self.phases[-1].seconds is None:

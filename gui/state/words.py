@@ -6,6 +6,8 @@ from PySide6.QtCore import QLocale
 
 from engine.job.adapters import ADAPTERS
 from engine.job.job import Job
+from engine.job.moe import MOE
+from engine.job.moe_settings import AssembleSettings, KeepSettings
 from engine.job.sections import STARTER
 from engine.library.arithmetic import time_words
 from engine.library.runs import source_words
@@ -47,6 +49,12 @@ def count_words(value: float) -> str:
     return QLocale().toString(round(value))
 
 
+def share_words(share: float, *, exact: bool = False) -> str:
+    """A share as "12 %"; `exact` with a decimal where it has one: "12.5 %"."""
+    digits = 1 if exact and round(1000 * share) % 10 else 0
+    return f"{QLocale().toString(100 * share, 'f', digits)} %"
+
+
 def parameters_words(count: int) -> str:
     """Such as "2.0 million" or "1.7 billion"."""
     if count >= 1e9:
@@ -74,6 +82,16 @@ def method_words(job: Job) -> str:
     return f"{words} · {method}"
 
 
+def experts_words(job: Job) -> str:
+    """Such as "mixture of LoRA experts, 8 experts, 2 per token"; empty for a model that stays as it is."""
+    settings = job.moe.settings
+    if isinstance(settings, KeepSettings):
+        return ""
+    count = len(settings.sources) if isinstance(settings, AssembleSettings) else settings.experts
+    title = MOE[job.moe.kind].title
+    return f"{title[0].lower()}{title[1:]}, {count} experts, {settings.top_k} per token"
+
+
 def data_words(job: Job) -> str:
     """The data files' names."""
     return ", ".join(Path(source.path).name for source in job.data)
@@ -81,4 +99,5 @@ def data_words(job: Job) -> str:
 
 def job_words(job: Job) -> str:
     """One line about a job."""
-    return " · ".join(part for part in (model_words(job), method_words(job), data_words(job)) if part)
+    parts = (model_words(job), method_words(job), experts_words(job), data_words(job))
+    return " · ".join(part for part in parts if part)

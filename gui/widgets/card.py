@@ -53,6 +53,12 @@ class Card(QFrame):
         """Put a widget at the right end of the heading's line."""
         self.header.addWidget(widget)
 
+    def set_bare(self, is_titled: bool = True) -> None:
+        """Without ground, edge and margins: for a card in another one, whose tab may say its title already."""
+        set_look(self, role="bare")
+        self.body.setContentsMargins(0, 0, 0, 0)
+        self._title.setVisible(is_titled)
+
     def set_tone(self, tone: str) -> None:
         """Edge of the card: "selected" (accent), "bad" or "" for the usual line."""
         set_look(self, tone=tone)

@@ -25,7 +25,7 @@ from gui.widgets.chart_markers import Marker, Markers
 from gui.widgets.chart_reading import fitting_range, legend_entries, lines_at
 from gui.widgets.chart_series import Axis, Series
 from gui.widgets.chart_spec import ChartSpec
-from gui.widgets.labels import Label
+from gui.widgets.labels import ElidedLabel, Label
 from gui.widgets.legend import Legend
 from gui.widgets.readout import Readout, ReadoutLine
 
@@ -54,6 +54,7 @@ class Chart(QWidget):
         self._is_dirty = True
         self._smoothing_is_stale = False
         self._is_following = True
+        self._is_fitted = False
         self._places = PlaceAxis()
         self._values = ValueAxis(spec.is_share)
         axes = {"bottom": self._places, "left": self._values}
@@ -84,6 +85,12 @@ class Chart(QWidget):
         """Draw a dotted line at a step."""
         self._markers.put(marker)
         self._is_dirty = True
+
+    def set_guide(self, value: float) -> None:
+        """Draw the spec's guide at this height, where only the run could tell it."""
+        if value != self._guide.value:
+            self._guide.move_to(value)
+            self._is_dirty = True
 
     def clear(self) -> None:
         """Forget all values and markers and follow the newest again."""
@@ -164,7 +171,7 @@ class Chart(QWidget):
         low, high = self._plot.viewRange()[0]
         extents = [item.draw(self._axis, low, high, self._is_log) for item in self._curves.values()]
         self._fit_values(extents)
-        self._guide.place(high, self._is_log)
+        self._guide.place(high, self._plot.viewRange()[1], self._is_log)
         self._place_markers(low, high)
 
     def read_out(self, step: float) -> None:
@@ -224,8 +231,9 @@ class Chart(QWidget):
         edge.setSpacing(8)
         if compact:
             edge.addWidget(Label(self.spec.title, "strong"))
-            edge.addWidget(Label(self.spec.hint, "small"))
-            edge.addStretch(1)
+            hint = ElidedLabel(self.spec.hint, "small")
+            hint.setMinimumWidth(1)  # two charts side by side must not need more room than there is
+            edge.addWidget(hint, 1)
             edge.addWidget(self._legend)
             layout.addLayout(edge)
             layout.addWidget(self._view, 1)
@@ -278,8 +286,11 @@ class Chart(QWidget):
         return [item.series for item in self._curves.values() if len(item.series)]
 
     def _fit_values(self, extents: list[tuple[float, float]]) -> None:
-        wanted = fitting_range(extents, self._plot.viewRange()[1], None if self._is_log else self.spec.guide)
+        guide = None if self._is_log else self._guide.value
+        shown = self._plot.viewRange()[1] if self._is_fitted else (1.0, -1.0)
+        wanted = fitting_range(extents, shown, guide)
         if wanted is not None:
+            self._is_fitted = True
             self._plot.setYRange(*wanted, padding=0)
 
     def _place_markers(self, low: float, high: float) -> None:

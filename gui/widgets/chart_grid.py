@@ -22,21 +22,37 @@ class ChartGrid(QWidget):
     step_clicked = Signal(int)
     following_changed = Signal(bool)
 
-    def __init__(self, specs: Sequence[ChartSpec], columns: int = 2, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        specs: Sequence[ChartSpec],
+        columns: int = 2,
+        parent: QWidget | None = None,
+        *,
+        has_more: bool = False,
+    ) -> None:
+        """`has_more`: others follow by `add_chart`, as each takes the window a moment to make."""
         super().__init__(parent)
-        layout = QGridLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setHorizontalSpacing(24)
-        layout.setVerticalSpacing(12)
-        is_compact = len(specs) > 1
-        self.charts = [Chart(spec, is_compact) for spec in specs]
-        for place, chart in enumerate(self.charts):
-            layout.addWidget(chart, place // columns, place % columns)
-            chart.step_clicked.connect(self.step_clicked)
-            chart.hovered.connect(self._read_out)
-            chart.following_changed.connect(self._follow)
-            if place:
-                chart.link(self.charts[0])
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setHorizontalSpacing(24)
+        self._grid.setVerticalSpacing(12)
+        self._columns, self._is_compact = columns, has_more or len(specs) > 1
+        self.charts: list[Chart] = []
+        for spec in specs:
+            self.add_chart(spec)
+
+    def add_chart(self, spec: ChartSpec) -> Chart:
+        """One more chart, empty as yet."""
+        place, chart = len(self.charts), Chart(spec, self._is_compact)
+        self.charts.append(chart)
+        self._grid.addWidget(chart, place // self._columns, place % self._columns)
+        self._grid.setColumnStretch(place % self._columns, 1)
+        chart.step_clicked.connect(self.step_clicked)
+        chart.hovered.connect(self._read_out)
+        chart.following_changed.connect(self._follow)
+        if place:
+            chart.link(self.charts[0])
+        return chart
 
     def add(self, key: str, step: float, value: float, tokens: float = 0.0, seconds: float = 0.0) -> None:
         """Add a value to every curve of that key."""
@@ -48,6 +64,12 @@ class ChartGrid(QWidget):
         """Draw a dotted line at a step in every chart; the words stand in the first."""
         for place, chart in enumerate(self.charts):
             chart.add_marker(marker if place == 0 else Marker(marker.step, "", marker.tone))
+
+    def set_guide(self, name: str, value: float) -> None:
+        """Draw the guide of every chart whose height is that figure."""
+        for chart in self.charts:
+            if chart.spec.guide_from == name:
+                chart.set_guide(value)
 
     def clear(self) -> None:
         """Forget all values and markers."""

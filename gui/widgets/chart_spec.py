@@ -29,7 +29,10 @@ class Curve:
 
 @dataclass(frozen=True)
 class ChartSpec:
-    """One chart. `guide` is a horizontal line worth knowing, `is_share` shows 0..1 as per cent."""
+    """One chart. `guide` is a horizontal line worth knowing, `is_share` shows 0..1 as per cent.
+
+    `guide_from` names a figure that is told later; `Chart.set_guide` then draws the line.
+    """
 
     key: str
     title: str
@@ -37,6 +40,7 @@ class ChartSpec:
     hint: str = ""
     is_share: bool = False
     guide: float | None = None
+    guide_from: str = ""
     guide_label: str = ""
 
 
@@ -57,6 +61,7 @@ def spec_of(chart: ChartOfCard, validation_label: str = "") -> ChartSpec:
         hint=chart.hint,
         is_share=chart.is_share,
         guide=chart.guide,
+        guide_from=chart.guide_from,
         guide_label=chart.guide_label,
     )
 

@@ -15,6 +15,7 @@ def run_folder(tmp_path, monkeypatch):
     folder = tmp_path / "runs" / "a-run"
     folder.mkdir(parents=True)
     write_record(folder, RunRecord(name="a run", status="running", pid=os.getpid(), heartbeat=2e9))
+    (folder / "job.toml").write_text("schema = 1\n", encoding="utf-8")
     return folder
 
 
@@ -58,6 +59,24 @@ def test_a_command_that_makes_no_sense_is_not_sent(call, run_folder, runs, argum
 
     assert done.code == 2
     assert words in done.err
+    assert not (run_folder / "commands.jsonl").exists()
+
+
+@pytest.mark.parametrize("field", ["balance", "moe.balance"])
+def test_balance_can_be_changed_where_a_router_learns(call, run_folder, runs, field):
+    (run_folder / "job.toml").write_text('schema = 1\n[moe]\nkind = "lora-experts"\n', encoding="utf-8")
+    done = call("control", "a run", "set", f"{field}=0.05", "--runs", runs)
+
+    assert done.code == 0
+    [heard] = Tail(run_folder / "commands.jsonl", Command).read()
+    assert heard == Set(name="balance", value=0.05, time=heard.time)
+
+
+def test_balance_is_refused_where_no_router_learns(call, run_folder, runs):
+    done = call("control", "a run", "set", "balance=0.05", "--runs", runs)
+
+    assert done.code == 2
+    assert "No router learns in this run" in done.err
     assert not (run_folder / "commands.jsonl").exists()
 
 

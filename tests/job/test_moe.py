@@ -4,6 +4,7 @@ import pytest
 
 from engine.job.clashes import refuse_clashes
 from engine.job.errors import JobError
+from engine.job.expert_events import Routing
 from engine.job.job import Job, choose, job_from_values, job_values, with_kind
 from engine.job.moe import MOE
 from engine.job.settings import setting_fields
@@ -25,6 +26,20 @@ def test_a_mixture_goes_into_the_file_and_comes_back():
 def test_nothing_is_split_unless_it_is_asked_for():
     assert Job().moe.kind == "none"
     refuse_clashes(Job())
+
+
+@pytest.mark.parametrize("kind", MOE)
+def test_routing_is_charted_where_a_router_learns_and_nowhere_else(kind):
+    job = job_of(kind)
+    assert job.learns_routing == (kind != "none")
+    assert bool(job.expert_charts) == job.learns_routing
+    if kind == "none":
+        job = job_of(kind, train_router=True)
+        assert job.learns_routing
+    assert [chart.guide_from for chart in job.expert_charts if chart.guide_from] == ["uniform"]
+    assert all(
+        chart.guide_from in Routing.__dataclass_fields__ for chart in job.expert_charts if chart.guide_from
+    )
 
 
 def test_one_expert_a_token_is_refused_with_its_reason():

@@ -6,7 +6,7 @@ import pytest
 import torch
 from transformers.models.mixtral.modeling_mixtral import load_balancing_loss_func
 
-from engine.methods.balance import balance_loss, choices_of, z_loss
+from engine.methods.balance import balance_loss, choices_of, evenness, z_loss
 from tests.train.reading_watch import ReadingWatch
 
 
@@ -125,3 +125,13 @@ def test_no_number_is_asked_for():
         z_loss(scores, torch.arange(30) > 9)
         choices_of(scores, 2, torch.arange(30) > 9)
     assert watch.seen == []
+
+
+def test_evenness_is_the_entropy_of_the_shares():
+    # Even: 1. One expert alone: 0. Shares 1/2, 1/4, 1/4: (1/2 log 2 + 2/4 log 4) / log 3 = 1.5 log 2 / log 3.
+    counts = torch.tensor([[4.0, 4.0, 4.0], [9.0, 0.0, 0.0], [2.0, 1.0, 1.0]])
+    assert evenness(counts).tolist() == pytest.approx([1.0, 0.0, 1.5 * math.log(2) / math.log(3)], abs=1e-6)
+
+
+def test_layers_without_tokens_have_no_evenness_that_is_no_number():
+    assert evenness(torch.zeros(1, 4)).tolist() == [0.0]

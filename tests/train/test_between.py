@@ -63,7 +63,7 @@ def test_the_learning_rate_can_be_changed_while_it_runs(tmp_path):
     assert told(events, Changed)[0].value == 5e-4
 
 
-@pytest.mark.parametrize(("name", "value"), [("learning_rate", -1.0), ("batch_size", 3.0)])
+@pytest.mark.parametrize(("name", "value"), [("learning_rate", -1.0), ("batch_size", 3.0), ("balance", 0.1)])
 def test_what_cannot_be_changed_is_said(name, value, tmp_path):
     events = run(tiny_job(tmp_path), tmp_path / "run", once(Step, 1, Set(name, value)))
     assert told(events, Changed) == []

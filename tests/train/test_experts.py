@@ -155,8 +155,10 @@ def test_parts_of_an_update_weigh_by_their_counts_and_leave_the_told_loss_alone(
     tuned, _ = mixture()
     desk = Desk(tmp_path)
     watch = RoutingWatch(desk, 1, 2.0)
-    weights = _Weights(balance=0.5, z=0.0, noise=0.0, noisy_updates=0.0)
-    objective = BalancedObjective(FixedObjective(tuned, (3, 1)), tuned, weights, State(1, 1e-3), watch)
+    weights = _Weights(z=0.0, noise=0.0, noisy_updates=0.0)
+    objective = BalancedObjective(
+        FixedObjective(tuned, (3, 1)), tuned, weights, State(1, 1e-3, balance=0.5), watch
+    )
     of = objective.over([], 1)
     parts = [IDS[:, :8], IDS[:, 8:]]
     losses = [of(part) for part in parts]

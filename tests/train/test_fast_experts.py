@@ -51,8 +51,10 @@ def learned(folder, model, way, examples=ROWS, method="sft"):
     policy = Policy(model, "cpu", way=way)
     job = job_from_values({"method": {"kind": method}})
     watch = RoutingWatch(Desk(folder), 1, 2.0)
-    weights = _Weights(balance=1.0, z=0.01, noise=0.0, noisy_updates=0.0)
-    objective = BalancedObjective(objective_of(job, policy, None), model, weights, State(1, 1e-3), watch)
+    weights = _Weights(z=0.01, noise=0.0, noisy_updates=0.0)
+    objective = BalancedObjective(
+        objective_of(job, policy, None), model, weights, State(1, 1e-3, balance=1.0), watch
+    )
     loss_of = objective.over(examples, len(examples))
     batches = list(policy.batches(examples, len(examples)))
     (loss,) = (loss_of(batch) for batch in batches)
@@ -148,9 +150,11 @@ def test_nobody_waits_for_what_routers_chose(tmp_path):
     job = job_from_values({})
     policy = Policy(tuned, "cpu", way="packed")
     assert take_segments(tuned)
-    weights = _Weights(balance=1.0, z=0.01, noise=1.0, noisy_updates=1.0)
+    weights = _Weights(z=0.01, noise=1.0, noisy_updates=1.0)
     watch = RoutingWatch(Desk(tmp_path), 1, 2.0)
-    objective = BalancedObjective(objective_of(job, policy, None), tuned, weights, State(1, 1e-3), watch)
+    objective = BalancedObjective(
+        objective_of(job, policy, None), tuned, weights, State(1, 1e-3, balance=1.0), watch
+    )
     (batch,) = policy.batches(ROWS, 4)
     padding = torch.arange(12) < 9
     scores = [torch.randn(12, 4, requires_grad=True) for _ in range(2)]

@@ -35,3 +35,11 @@ def test_a_tone_is_what_the_style_sheet_sees():
     card.set_tone("bad")
     assert card.property("tone") == "bad"
     assert Note(tinted=True).property("role") == "tinted"
+
+
+def test_a_bare_card_lies_in_another_without_edge_and_margins(qapp):
+    card = Card("Events")
+    card.set_bare(is_titled=False)
+    assert card.property("role") == "bare"
+    assert card.body.contentsMargins().left() == card.body.contentsMargins().top() == 0
+    assert card._title.isHidden()

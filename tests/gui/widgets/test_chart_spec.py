@@ -27,6 +27,11 @@ def test_other_charts_get_none():
     assert (spec.is_share, spec.guide) == (True, 0.5)
 
 
+def test_a_guide_of_the_run_keeps_its_name():
+    spec = spec_of(Chart("Balance", "", (Line("balance", "Training"),), guide_from="uniform"))
+    assert (spec.guide, spec.guide_from) == (None, "uniform")
+
+
 def test_a_line_of_checks_is_dashed_and_has_a_key_of_its_own():
     lines = (Line("accuracy", "Training"), Line("accuracy", "Validation", of_checks=True))
     spec = spec_of(Chart("Accuracy", "", lines))
