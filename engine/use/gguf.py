@@ -1,7 +1,7 @@
 """One GGUF file for llama.cpp, LM Studio and Ollama: written tensor by tensor, cast or quantised from float32."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,11 @@ from gguf import LlamaFileType
 from transformers import AutoConfig
 
 from engine.job.errors import ModelError
+from engine.library.export_plan import makes_experts, written_as
+from engine.library.lora_mixture import is_lora_mixture
 from engine.library.naming import slug
 from engine.models.fingerprint import fingerprint
+from engine.models.upcycle import mixture_config
 from engine.models.vocabulary import tokenizer_with
 from engine.use.card import base_name
 from engine.use.gguf_model import (
@@ -22,10 +25,13 @@ from engine.use.gguf_model import (
     add_description,
     as_array,
     check_architecture,
+    has_experts,
+    is_router,
     named_tensors,
 )
 from engine.use.gguf_tokenizer import READABLE, add_tokenizer, check_tokenizer, splitter
 from engine.use.making import Work, Written
+from engine.use.mixture import whole
 from engine.use.open import Opened, open_place, own_dtype
 from engine.use.receipt import Expected
 from engine.use.stranger import Export
@@ -60,7 +66,7 @@ def write_gguf(
     turn_ends: Sequence[int],
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> None:
-    """Write the model as `kind` ("f32", "f16", "bf16", "q8_0"); vectors stay float32.
+    """Write the model as `kind` ("f32", "f16", "bf16", "q8_0"); vectors and routers stay float32.
 
     `turn_ends` are the ids that end an answer, the template's end of turn first. `progress` gets tensors
     written and their number before each one; what it raises ends the writing.
@@ -75,7 +81,7 @@ def write_gguf(
         add_description(writer, model.config)
         eos = tokenizer.eos_token_id
         add_tokenizer(writer, tokenizer, model.config.vocab_size, turn_ends, eos)
-        kinds = [_kind_for(tensor, precision) for _, tensor in tensors]
+        kinds = [_kind_for(name, tensor, precision) for name, tensor in tensors]
         for (name, tensor), chosen in zip(tensors, kinds, strict=True):
             _announce(writer, name, tensor, chosen)
         writer.write_header_to_file()
@@ -106,8 +112,8 @@ def _describe(writer: gguf.GGUFWriter, label: Label, file_type: LlamaFileType) -
     writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
 
 
-def _kind_for(tensor: torch.Tensor, wanted: Kind) -> Kind:
-    if tensor.dim() < 2:  # norms and biases: a few numbers that everything passes through
+def _kind_for(name: str, tensor: torch.Tensor, wanted: Kind) -> Kind:
+    if tensor.dim() < 2 or is_router(name):  # a few numbers that everything passes through
         return Kind.F32
     if wanted is Kind.Q8_0 and tensor.shape[-1] % _BLOCK:
         return Kind.F16
@@ -137,15 +143,20 @@ def _numbers(name: str, tensor: torch.Tensor, kind: Kind) -> "np.ndarray[Any, np
 
 
 def export_gguf(work: Work) -> Written:
-    """One GGUF file and its card, from the adapter merged in float32; tried by transformers' own reader."""
+    """One GGUF file and its card, from the whole model in float32; tried by another reader, in a process of its own."""
     tokenizer = tokenizer_with(work.place.base, work.place.tokens)
-    check_gguf(AutoConfig.from_pretrained(work.place.base, local_files_only=True), tokenizer)
-    work.phase("model", "Loading the model")
-    tuned = open_place(work.place, dtype="float32", bases=work.bases)
-    work.phase("answers", "Asking the tuned model")
-    same = work.ask(tuned)
-    is_compared = own_dtype(work.place.base) == "float32"
-    compare = same if is_compared else work.ask(open_place(work.place, bases=work.bases))
+    check_gguf(_config_written(work), tokenizer)
+    if work.place.job is not None and is_lora_mixture(work.place.job):
+        made = whole(work, "float32")
+        tuned, compare, more, words = made.stock, made.compare, (made.near,), made.words
+        same = work.ask(tuned)
+    else:
+        work.phase("model", "Loading the model")
+        tuned = open_place(work.place, dtype="float32", bases=work.bases)
+        work.phase("answers", "Asking the tuned model")
+        same, more, words = work.ask(tuned), (), ""
+        is_compared = own_dtype(work.place.base) == "float32"
+        compare = same if is_compared else work.ask(open_place(work.place, bases=work.bases))
     work.phase("writing", "Writing the file")
     name = f"{slug(work.place.title)}-{work.kind}.gguf"
     tell = work.progress("Writing the file", "tensors")
@@ -165,8 +176,19 @@ def export_gguf(work: Work) -> Written:
     )
     work.write_card("gguf", work.kind, f"llama-cli -m {name}")
     return Written(
-        _stranger(work, tuned, name), _expected(work, tuned, same, compare), fingerprint(tuned.model)
+        _stranger(work, tuned, name),
+        replace(_expected(work, tuned, same, compare, words), more=more),
+        fingerprint(tuned.model),
     )
+
+
+def _config_written(work: Work) -> Any:  # Any: each family has its own config class
+    """The config of the model that the file will hold: the base's, or that of the experts made of it."""
+    config = AutoConfig.from_pretrained(work.place.base, local_files_only=True)
+    if work.place.job is None or not makes_experts(work.place.job):
+        return config
+    made = written_as(work.place.job, work.base)
+    return mixture_config(config, made.experts, made.top_k)
 
 
 def _stranger(work: Work, tuned: Opened, name: str) -> Export:
@@ -181,9 +203,12 @@ def _stranger(work: Work, tuned: Opened, name: str) -> Export:
     )
 
 
-def _expected(work: Work, tuned: Opened, same: Trial, compare: Trial) -> Expected:
+def _expected(work: Work, tuned: Opened, same: Trial, compare: Trial, words: str) -> Expected:
     merged = tuned.merged
-    words = f"Adapter {tuned.fingerprint} merged before writing." if merged else "All weights were trained."
+    if not words:
+        words = (
+            f"Adapter {tuned.fingerprint} merged before writing." if merged else "All weights were trained."
+        )
     is_learned = merged is None or merged.layers_changed > 0
     is_exact = work.kind == "f32"
     return Expected(
@@ -196,4 +221,5 @@ def _expected(work: Work, tuned: Opened, same: Trial, compare: Trial) -> Expecte
         is_learned,
         is_exact,
         opens="The file opens by itself",
+        has_experts=has_experts(tuned.model.config),
     )

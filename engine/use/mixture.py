@@ -38,10 +38,42 @@ class Nearness:
     agreed: float
 
 
+@dataclasses.dataclass(frozen=True)
+class Whole:
+    """A mixture as a stock model, what the trained one answers in Compare, and the receipt's line about both."""
+
+    stock: Opened
+    compare: Trial
+    near: Check
+    words: str
+
+
 def export_mixture(work: Work) -> Written:
     """One complete model of experts that stock transformers opens, with tokenizer, template, end tokens and card."""
-    work.phase("model", "Loading the model")
     kind = own_dtype(work.place.base) if work.kind == "auto" else work.kind
+    made = whole(work, kind)
+    stock = made.stock
+    same = work.ask(stock)
+    work.phase("writing", "Writing the model")
+    write_model(stock, work.part, work.task.shard_gigabytes, work.progress("Writing the model", "bytes"))
+    work.write_card("merged", kind, _code(stock))
+    is_learned = stock.merged is not None and stock.merged.layers_changed > 0
+    expected = Expected(
+        same,
+        made.compare,
+        kind,
+        stock.end_ids,
+        stock.tokenizer,
+        made.words,
+        is_learned,
+        more=(made.near,),
+    )
+    return Written(Export(work.part, device=stock.loaded.device), expected, fingerprint(stock.model))
+
+
+def whole(work: Work, kind: str) -> Whole:
+    """The run's mixture of LoRA experts as a stock model in numbers of `kind`, held against the trained one."""
+    work.phase("model", "Loading the model")
     trained = open_place(work.place, bases=work.bases)
     work.phase("answers", "Asking the tuned model")
     compare = work.ask(trained)
@@ -50,22 +82,9 @@ def export_mixture(work: Work) -> Written:
     loaded = dataclasses.replace(trained.loaded, model=merged.model, dtype=kind)
     stock = dataclasses.replace(trained, loaded=loaded, merged=merged)
     near = nearness(trained.model, stock.model, compare, trained.loaded.device)
-    same = work.ask(stock)
-    work.phase("writing", "Writing the model")
-    write_model(stock, work.part, work.task.shard_gigabytes, work.progress("Writing the model", "bytes"))
-    work.write_card("merged", kind, _code(stock))
+    coarser = kind if trained.loaded.dtype == "float32" else trained.loaded.dtype
     words = f"{merged.layers} layers of experts {trained.fingerprint} made whole. {NOT_DENSE}"
-    expected = Expected(
-        same,
-        compare,
-        kind,
-        stock.end_ids,
-        stock.tokenizer,
-        words,
-        merged.layers_changed > 0,
-        more=(near_enough(near, kind),),
-    )
-    return Written(Export(work.part, device=loaded.device), expected, fingerprint(stock.model))
+    return Whole(stock, compare, near_enough(near, coarser), words)
 
 
 def nearness(one: Any, other: Any, trial: Trial, device: str) -> Nearness:  # Any: transformers models

@@ -9,20 +9,12 @@ from typing import Any
 
 from transformers import GenerationConfig
 
+from engine.library.export_plan import TYPE_BYTES
 from engine.library.models import ModelInfo
 from engine.models.load import quiet
 from engine.use.open import Opened, own_dtype
 from engine.use.target import folder_size
 
-_BYTES = {
-    "float32": 4.0,
-    "bfloat16": 2.0,
-    "float16": 2.0,
-    "f32": 4.0,
-    "f16": 2.0,
-    "bf16": 2.0,
-    "q8_0": 1.0625,
-}
 _BESIDE_WEIGHTS = 20_000_000  # tokenizer and card, generously
 _LOOK_SECONDS = 0.5
 
@@ -32,7 +24,7 @@ def bytes_needed(form: str, kind: str, base: ModelInfo, learned: Path) -> int:
     if form == "adapter":
         return folder_size(learned)[0] + _BESIDE_WEIGHTS
     numbers = own_dtype(base.folder) if kind == "auto" else kind
-    return int(base.parameters * _BYTES[numbers]) + _BESIDE_WEIGHTS
+    return int(base.parameters * TYPE_BYTES[numbers]) + _BESIDE_WEIGHTS
 
 
 def write_model(

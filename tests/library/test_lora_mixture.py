@@ -10,7 +10,6 @@ from engine.library.devices import machine
 from engine.library.estimate import RowStats, estimate
 from engine.library.lora_mixture import (
     lora_mixture_count,
-    lora_mixture_export_problem,
     lora_mixture_problem,
     lora_mixture_weights,
 )
@@ -89,10 +88,3 @@ def test_in_16_bits_the_router_keeps_what_it_reads_in_32(tmp_path):
     )
     # 100 tokens of 32 numbers of 4 bytes, in two layers and five at work
     assert more == 100 * 32 * 4 * (2 + 5)
-
-
-def test_only_one_file_for_chat_programs_is_refused():
-    assert lora_mixture_export_problem("qwen2", "merged") == ("", "")
-    assert lora_mixture_export_problem("llama", "adapter") == ("", "")
-    assert "llama.cpp" in lora_mixture_export_problem("qwen2", "gguf")[0]
-    assert lora_mixture_export_problem("llama", "gguf")[0]

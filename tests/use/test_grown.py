@@ -20,6 +20,7 @@ from engine.use.places import find_place
 from tests.models.all_families import model_of
 from tests.models.tiny_models import tiny_model, tiny_tokenizer
 from tests.train.tiny_runs import ScriptedDesk, run, tiny_job, told
+from tests.use import gguf_forward
 
 IDS = torch.arange(3, 35).reshape(2, 16)
 STEPS = {"steps": 4, "batch_size": 4, "learning_rate": 1e-2}
@@ -143,6 +144,30 @@ def test_gguf_of_qwen2s_experts_is_refused_with_the_reason(tmp_path):
     place = trained(tmp_path / "work", adapter="full", family="qwen2", moe=UPCYCLE)
     with pytest.raises(ModelError, match="weighs the experts of Qwen2-MoE models in another way"):
         exported(place, tmp_path, "gguf")
+
+
+@pytest.mark.parametrize("adapter", ["full", "lora"])
+@pytest.mark.parametrize("family", ["llama", "mistral", "qwen3"])
+def test_a_grown_model_is_one_file_for_a_chat_program(family, adapter, tmp_path, quick):
+    place = trained(tmp_path / "work", adapter=adapter, family=family, moe=UPCYCLE)
+    checks = exported(place, tmp_path, "gguf", type="f32")
+    assert all(line.passed for line in checks), checks
+    (file,) = (tmp_path / "out").glob("*.gguf")
+    found = gguf_forward.logits(file, IDS)
+    assert (found - logits(open_model(str(place)).model)).abs().max() < 1e-4
+
+
+@pytest.mark.parametrize("family", ["mixtral", "qwen3-moe"])
+def test_so_is_lora_on_a_model_with_experts(family, tmp_path, quick):
+    (tmp_path / "work").mkdir()
+    model_of(family).save_pretrained(tmp_path / "work" / "model")
+    tiny_tokenizer().save_pretrained(tmp_path / "work" / "model")
+    place = trained(tmp_path / "work", adapter="lora", moe={"train_router": True})
+    checks = exported(place, tmp_path, "gguf", type="f32")
+    assert all(line.passed for line in checks), checks
+    (file,) = (tmp_path / "out").glob("*.gguf")
+    found = gguf_forward.logits(file, IDS)
+    assert (found - logits(open_model(str(place)).model)).abs().max() < 1e-4
 
 
 @pytest.mark.parametrize("form", ["merged", "adapter"])

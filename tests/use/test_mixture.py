@@ -30,6 +30,7 @@ from engine.use.mixture import Nearness, near_enough, nearness
 from engine.use.open import open_model
 from engine.use.trial import Trial
 from tests.models.test_lora_experts import IDS, logits, mixture
+from tests.use import gguf_forward
 from tests.use.tuned_runs import data_file, saved_model
 
 STOCK = {"llama": "mixtral", "mistral": "mixtral", "qwen2": "qwen2_moe", "qwen3": "qwen3_moe"}
@@ -194,12 +195,24 @@ def test_what_was_learned_can_leave_alone_in_our_own_format(tmp_path, quick):
     assert torch.equal(logits(open_model(str(out), "cpu").model), expected)
 
 
-@pytest.mark.parametrize(
-    ("family", "words"), [("qwen2", "llama.cpp weighs"), ("llama", "not written for models")]
-)
-def test_one_file_for_a_chat_program_is_refused_with_the_reason(family, words, tmp_path):
+@pytest.mark.parametrize(("family", "kind"), [("llama", "f32"), ("mistral", "q8_0"), ("qwen3", "f32")])
+def test_one_file_for_a_chat_program_computes_what_was_trained(family, kind, tmp_path, quick):
     run, _, _ = tuned_run(tmp_path, family)
-    with pytest.raises(ModelError, match=words):
+    expected = logits(open_model(str(run), "cpu").model)
+    out, events = exported(run, tmp_path, format="gguf", type=kind)
+    checks = [event for event in events if isinstance(event, Check)]
+    assert len(checks) == 6
+    assert all(check.passed for check in checks), checks
+    (file,) = out.glob("*.gguf")
+    found = gguf_forward.logits(file, IDS)
+    if kind == "f32":
+        torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
+    assert (found.argmax(-1) == expected.argmax(-1)).float().mean() > 0.9
+
+
+def test_one_file_for_a_chat_program_is_refused_for_qwen2_with_the_reason(tmp_path):
+    run, _, _ = tuned_run(tmp_path, "qwen2")
+    with pytest.raises(ModelError, match="do not add up to one there"):
         exported(run, tmp_path, format="gguf")
     assert not (tmp_path / "out").exists()
 
