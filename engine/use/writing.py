@@ -32,10 +32,12 @@ def write_model(
 ) -> None:
     """Write weights, config, generation settings and tokenizer as `save_pretrained` does.
 
-    The end tokens of an answer, the template's end of turn first, become the model's own. `progress` gets the
-    bytes so far and in all.
+    The end tokens of an answer, the template's end of turn first, become the model's own; what a base may ask of
+    training (to tell its routers' scores, and add their loss) is left behind. `progress` gets the bytes so far and in all.
     """
     model = opened.model
+    if getattr(model.config, "output_router_logits", False):
+        model.config.output_router_logits = False
     model.generation_config = generation_settings(model, opened.tokenizer, opened.end_ids)
     model.config.eos_token_id = opened.end_ids[0] if opened.end_ids else model.config.eos_token_id
     total = sum(weight.numel() * weight.element_size() for weight in model.parameters())
