@@ -60,7 +60,9 @@ class ExportPlan:
         weights = f"{count_words(self.parameters)} weights"
         if self.active < self.parameters:
             weights += f", {count_words(self.active)} of them for each token"
-        sizes = f"{memory_words(self.file_bytes)} on disk, {memory_words(self.memory_bytes)} of memory to load it"
+        sizes = (
+            f"{memory_words(self.file_bytes)} on disk, {memory_words(self.memory_bytes)} of memory to load it"
+        )
         return f"{self.architecture}: {weights}; {sizes}{self._compared()}"
 
     def _compared(self) -> str:
@@ -77,7 +79,9 @@ def plan_export(job: Job, base: ModelInfo, format: str, type: str) -> ExportPlan
     found = written_as(job, base)
     kind = own_numbers(base) if type == "auto" else type
     taken = round(found.parameters * TYPE_BYTES[kind])
-    caveat = QWEN2_CAVEAT if format == "merged" and found.model_type == "qwen2_moe" and makes_experts(job) else ""
+    caveat = (
+        QWEN2_CAVEAT if format == "merged" and found.model_type == "qwen2_moe" and makes_experts(job) else ""
+    )
     return ExportPlan(
         architecture_name(found),
         found.parameters,
@@ -133,11 +137,9 @@ def run_export_problem(
 def gguf_problem(model_type: str, adds_to_one: bool) -> tuple[str, str]:
     """Why such a model cannot be one GGUF file; `adds_to_one`: the weights of a token's experts do (norm_topk_prob)."""
     if model_type == "qwen2_moe" and adds_to_one:
-        title = (
-            "llama.cpp weighs the experts of Qwen2-MoE models in another way (a token's weights do not add up to "
-            "one there), so a GGUF file would answer wrongly."
-        )
-        return title, "Export one complete model instead; transformers and vLLM open it."
+        title = "llama.cpp weighs the experts of Qwen2-MoE models in another way: not to a sum of one."
+        advice = "A GGUF file would answer wrongly; one complete model opens in transformers and vLLM."
+        return title, advice
     if _ADDS_TO_ONE.get(model_type, adds_to_one) != adds_to_one:
         there, here = ("not add up", "do") if adds_to_one else ("add up", "do not")
         title = (

@@ -1,7 +1,7 @@
 """One GGUF file for llama.cpp, LM Studio and Ollama: written tensor by tensor, cast or quantised from float32."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from gguf import LlamaFileType
 from transformers import AutoConfig
 
 from engine.job.errors import ModelError
+from engine.job.events import Check
 from engine.library.export_plan import makes_experts, written_as
 from engine.library.lora_mixture import is_lora_mixture
 from engine.library.naming import slug
@@ -146,17 +147,8 @@ def export_gguf(work: Work) -> Written:
     """One GGUF file and its card, from the whole model in float32; tried by another reader, in a process of its own."""
     tokenizer = tokenizer_with(work.place.base, work.place.tokens)
     check_gguf(_config_written(work), tokenizer)
-    if work.place.job is not None and is_lora_mixture(work.place.job):
-        made = whole(work, "float32")
-        tuned, compare, more, words = made.stock, made.compare, (made.near,), made.words
-        same = work.ask(tuned)
-    else:
-        work.phase("model", "Loading the model")
-        tuned = open_place(work.place, dtype="float32", bases=work.bases)
-        work.phase("answers", "Asking the tuned model")
-        same, more, words = work.ask(tuned), (), ""
-        is_compared = own_dtype(work.place.base) == "float32"
-        compare = same if is_compared else work.ask(open_place(work.place, bases=work.bases))
+    answered = _answered(work)
+    tuned = answered.opened
     work.phase("writing", "Writing the file")
     name = f"{slug(work.place.title)}-{work.kind}.gguf"
     tell = work.progress("Writing the file", "tensors")
@@ -175,11 +167,32 @@ def export_gguf(work: Work) -> Written:
         progress=progress,
     )
     work.write_card("gguf", work.kind, f"llama-cli -m {name}")
-    return Written(
-        _stranger(work, tuned, name),
-        replace(_expected(work, tuned, same, compare, words), more=more),
-        fingerprint(tuned.model),
-    )
+    return Written(_stranger(work, tuned, name), _expected(work, answered), fingerprint(tuned.model))
+
+
+@dataclass(frozen=True)
+class _Answered:
+    """The whole model in float32, what it answers and what Compare does, what was built in, and lines about it."""
+
+    opened: Opened
+    same: Trial
+    compare: Trial
+    learned: str
+    more: tuple[Check, ...] = ()
+
+
+def _answered(work: Work) -> _Answered:
+    if work.place.job is not None and is_lora_mixture(work.place.job):
+        made = whole(work, "float32")
+        return _Answered(made.stock, work.ask(made.stock), made.compare, made.words, (made.near,))
+    work.phase("model", "Loading the model")
+    tuned = open_place(work.place, dtype="float32", bases=work.bases)
+    work.phase("answers", "Asking the tuned model")
+    same = work.ask(tuned)
+    is_compared = own_dtype(work.place.base) == "float32"
+    compare = same if is_compared else work.ask(open_place(work.place, bases=work.bases))
+    merged = f"Adapter {tuned.fingerprint} merged before writing."
+    return _Answered(tuned, same, compare, merged if tuned.merged else "All weights were trained.")
 
 
 def _config_written(work: Work) -> Any:  # Any: each family has its own config class
@@ -203,23 +216,20 @@ def _stranger(work: Work, tuned: Opened, name: str) -> Export:
     )
 
 
-def _expected(work: Work, tuned: Opened, same: Trial, compare: Trial, words: str) -> Expected:
-    merged = tuned.merged
-    if not words:
-        words = (
-            f"Adapter {tuned.fingerprint} merged before writing." if merged else "All weights were trained."
-        )
-    is_learned = merged is None or merged.layers_changed > 0
+def _expected(work: Work, answered: _Answered) -> Expected:
+    tuned = answered.opened
+    is_learned = tuned.merged is None or tuned.merged.layers_changed > 0
     is_exact = work.kind == "f32"
     return Expected(
-        same,
-        compare,
+        answered.same,
+        answered.compare,
         "float32",
         tuned.end_ids,
         tuned.tokenizer,
-        words,
+        answered.learned,
         is_learned,
         is_exact,
         opens="The file opens by itself",
+        more=answered.more,
         has_experts=has_experts(tuned.model.config),
     )

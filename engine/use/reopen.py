@@ -91,7 +91,9 @@ def _gguf_config(request: dict[str, Any]) -> Any:
     told = _gguf_fields(path)
     if config.model_type == "qwen3_moe":
         config.moe_intermediate_size = told["expert_feed_forward_length"]
-    elif "expert_count" in told:  # llama.cpp has Mixtral as a Llama with experts, which transformers reads as a plain one
+    elif (
+        "expert_count" in told
+    ):  # llama.cpp has Mixtral as a Llama with experts, which transformers reads as a plain one
         counts = {"num_local_experts": "expert_count", "num_experts_per_tok": "expert_used_count"}
         values = config.to_dict() | {name: told[key] for name, key in counts.items()}
         config = MixtralConfig(**{name: value for name, value in values.items() if name != "model_type"})
@@ -108,11 +110,13 @@ def _gguf_fields(path: Path) -> dict[str, Any]:
 
     fields = GGUFReader(path).fields
     own = f"{fields['general.architecture'].contents()}."
-    return {name.removeprefix(own): field.contents() for name, field in fields.items() if name.startswith(own)}
+    return {
+        name.removeprefix(own): field.contents() for name, field in fields.items() if name.startswith(own)
+    }
 
 
 def _gguf_mixtral(request: dict[str, Any], config: Any) -> Any:
-    """transformers' Mixtral with the file's numbers, which its own reader knows no way to."""
+    """Transformers' Mixtral with the file's numbers, which its own reader knows no way to."""
     from gguf import GGUFReader, dequantize
 
     reader = GGUFReader(Path(request["folder"]) / request["gguf_file"])

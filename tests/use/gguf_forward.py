@@ -90,7 +90,11 @@ def _split(states: torch.Tensor, heads: int) -> torch.Tensor:
 def _rotated(file: File, split: torch.Tensor) -> torch.Tensor:
     size = file.facts["rope.dimension_count"]
     slow = file.facts["rope.freq_base"] ** -(torch.arange(0, size, 2) / size)
-    slow = slow / file.tensors.get("rope_freqs.weight", torch.ones(())) / file.facts.get("rope.scaling.factor", 1)
+    slow = (
+        slow
+        / file.tensors.get("rope_freqs.weight", torch.ones(()))
+        / file.facts.get("rope.scaling.factor", 1)
+    )
     angles = torch.arange(split.shape[-2])[:, None] * slow
     cos, sin = angles.cos(), angles.sin()
     if file.architecture == "llama":

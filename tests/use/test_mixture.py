@@ -228,7 +228,7 @@ def test_one_file_for_a_chat_program_computes_what_was_trained(family, kind, tmp
 
 def test_one_file_for_a_chat_program_is_refused_for_qwen2_with_the_reason(tmp_path):
     run, _, _ = tuned_run(tmp_path, "qwen2")
-    with pytest.raises(ModelError, match="do not add up to one there"):
+    with pytest.raises(ModelError, match="in another way: not to a sum of one"):
         exported(run, tmp_path, format="gguf")
     assert not (tmp_path / "out").exists()
 
