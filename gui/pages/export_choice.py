@@ -46,7 +46,8 @@ class ExportChoice(Card):
         self._column.addWidget(Line())
         self._add_folder()
         self._column.addStretch(1)
-        self.body.addWidget(FitScroll(content), 1)
+        self._scroll = FitScroll(content)
+        self.body.addWidget(self._scroll, 1)
         foot = QHBoxLayout()
         foot.addWidget(Label(self.tr("Nothing is ever overwritten."), "small"), 1)
         self.button = Button(self.tr("Export"), "primary", "package")
@@ -82,6 +83,8 @@ class ExportChoice(Card):
         self.button.set_kind("secondary" if is_running or export.exported else "primary")
         for widget in (self.formats, self.types, self.shard, self.card, self.folder, self.choose_button):
             widget.setEnabled(not is_running)
+        bar = self._scroll.verticalScrollBar().sizeHint().width()
+        self._scroll.setMinimumWidth(self._column.minimumSize().width() + bar)
 
     def _add_options(self) -> None:
         self.types = Select([("auto", "")], "auto", self.tr("Precision"))

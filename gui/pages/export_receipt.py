@@ -42,8 +42,10 @@ class ExportReceipt(Card):
         self._refresh_top()
         self._refresh_checks()
         self.caption.setVisible(bool(export.checks))
-        self.outcome.setVisible(not export.checks and not is_done)
-        self.outcome.refresh()
+        is_ahead = not export.checks and not is_done
+        self.outcome.setVisible(is_ahead)
+        if is_ahead:
+            self.outcome.refresh()
         for widget in (self.facts, self.answers):
             widget.setVisible(is_done)
         for button in (self.open_button, self.path_button, self.snippet_button):
