@@ -79,9 +79,6 @@ def plan_export(job: Job, base: ModelInfo, format: str, type: str) -> ExportPlan
     found = written_as(job, base)
     kind = own_numbers(base) if type == "auto" else type
     taken = round(found.parameters * TYPE_BYTES[kind])
-    caveat = (
-        QWEN2_CAVEAT if format == "merged" and found.model_type == "qwen2_moe" and makes_experts(job) else ""
-    )
     return ExportPlan(
         architecture_name(found),
         found.parameters,
@@ -90,8 +87,14 @@ def plan_export(job: Job, base: ModelInfo, format: str, type: str) -> ExportPlan
         memory_bytes=taken,
         base_parameters=base.parameters,
         base_bytes=base.bytes,
-        caveat=caveat,
+        caveat=export_caveat(job, base) if format == "merged" else "",
     )
+
+
+def export_caveat(job: Job | None, base: ModelInfo) -> str:
+    """What should be known of the job's result as one complete model; empty where there is nothing."""
+    is_made = job is not None and makes_experts(job) and written_as(job, base).model_type == "qwen2_moe"
+    return QWEN2_CAVEAT if is_made else ""
 
 
 def written_as(job: Job, base: ModelInfo) -> ModelInfo:

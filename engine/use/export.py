@@ -10,7 +10,7 @@ from engine.job.errors import JobError, ModelError
 from engine.job.events import Exported
 from engine.job.exports import EXPORTS
 from engine.job.tasks import ExportTask
-from engine.library.export_plan import run_export_problem, written_as
+from engine.library.export_plan import export_caveat, run_export_problem, written_as
 from engine.library.lora_mixture import is_lora_mixture
 from engine.library.models import check_model
 from engine.library.tokenizer_files import control_texts
@@ -18,6 +18,7 @@ from engine.models.adapters import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from engine.models.fingerprint import fingerprint
 from engine.models.own_adapter import is_own
 from engine.use.again import opened_again
+from engine.use.card import MERGED_CODE, remarked
 from engine.use.hearing import Ears
 from engine.use.making import Work, Written
 from engine.use.mixture import export_mixture
@@ -31,10 +32,6 @@ from engine.use.trial import Trial
 from engine.use.writing import bytes_needed, generation_settings, write_model
 
 _NOTABLE_ROUNDING = 0.02  # of the norm of what was learned
-MERGED_CODE = """from transformers import AutoModelForCausalLM, AutoTokenizer
-
-model = AutoModelForCausalLM.from_pretrained("this-folder")
-tokenizer = AutoTokenizer.from_pretrained("this-folder")"""
 PUT_ON = 'model = PeftModel.from_pretrained(base, "this-folder")\n'
 RESIZE = "base.resize_token_embeddings(ROWS, mean_resizing=False)  # room for the new tokens\n"
 ADAPTER_CODE = f"""from peft import PeftModel
@@ -104,7 +101,9 @@ def export_merged(work: Work) -> Written:
     beside = _beside(work) if is_compared and tuned.merged else None
     work.phase("writing", "Writing the model")
     write_model(tuned, work.part, work.task.shard_gigabytes, work.progress("Writing the model", "bytes"))
-    work.write_card("merged", tuned.loaded.dtype, MERGED_CODE)
+    work.write_card(
+        "merged", tuned.loaded.dtype, remarked(MERGED_CODE, export_caveat(work.place.job, work.base))
+    )
     words, is_learned = _built_in(tuned, beside, same)
     expected = Expected(same, compare, tuned.loaded.dtype, tuned.end_ids, tuned.tokenizer, words, is_learned)
     return Written(Export(work.part, device=tuned.loaded.device), expected, fingerprint(tuned.model))

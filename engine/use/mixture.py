@@ -6,11 +6,13 @@ from typing import Any
 import torch
 
 from engine.job.events import Check
-from engine.library.lora_mixture import NOT_DENSE, QWEN2_CAVEAT
+from engine.library.export_plan import export_caveat
+from engine.library.lora_mixture import NOT_DENSE
 from engine.models.fingerprint import fingerprint
 from engine.models.generate import evaluating
 from engine.models.placement import DTYPES
 from engine.models.stock_mixture import as_stock
+from engine.use.card import MERGED_CODE, remarked
 from engine.use.making import Work, Written
 from engine.use.open import Opened, open_place, own_dtype
 from engine.use.receipt import Expected
@@ -18,11 +20,6 @@ from engine.use.stranger import Export
 from engine.use.trial import Trial
 from engine.use.writing import write_model
 
-MIXTURE_CODE = f"""from transformers import AutoModelForCausalLM, AutoTokenizer
-
-# {NOT_DENSE}
-model = AutoModelForCausalLM.from_pretrained("this-folder")
-tokenizer = AutoTokenizer.from_pretrained("this-folder")"""
 _SAME = 1e-4  # of any logit, in 32 bits
 _NATS = 0.05  # mean KL divergence per place, in 16 bits: a router's near ties may fall otherwise there
 _AGREED = 0.9  # of the places, in 16 bits
@@ -56,7 +53,8 @@ def export_mixture(work: Work) -> Written:
     same = work.ask(stock)
     work.phase("writing", "Writing the model")
     write_model(stock, work.part, work.task.shard_gigabytes, work.progress("Writing the model", "bytes"))
-    work.write_card("merged", kind, _code(stock))
+    code = remarked(MERGED_CODE, NOT_DENSE, export_caveat(work.place.job, work.base))
+    work.write_card("merged", kind, code)
     is_learned = stock.merged is not None and stock.merged.layers_changed > 0
     expected = Expected(
         same,
@@ -118,8 +116,3 @@ def _logits(model: Any, ids: list[int], device: str) -> torch.Tensor:
     with evaluating(model), torch.no_grad():
         logits: torch.Tensor = model(input_ids=torch.tensor([ids], device=device), use_cache=False).logits
     return logits[0].float()
-
-
-def _code(stock: Opened) -> str:
-    is_qwen2 = stock.model.config.model_type == "qwen2_moe"
-    return MIXTURE_CODE.replace("\nmodel", f"\n# {QWEN2_CAVEAT}\nmodel", 1) if is_qwen2 else MIXTURE_CODE

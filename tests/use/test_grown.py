@@ -83,6 +83,8 @@ def test_a_grown_model_answers_as_its_export_does_for_a_stranger(family, adapter
     assert not config.get("output_router_logits")
     assert config.get("norm_topk_prob", True) is True
     assert not (tmp_path / "out" / "adapter_config.json").exists()
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert ("transformers and vLLM only" in card) == (family == "qwen2")
 
 
 @pytest.mark.slow(reason="a process that imports transformers")
