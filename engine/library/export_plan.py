@@ -113,6 +113,11 @@ def own_numbers(base: ModelInfo) -> str:
     return base.dtype if base.dtype in DTYPE_BYTES and not is_tiny else "float32"
 
 
+def loaded_bytes(base: ModelInfo) -> int:
+    """Memory of a base in the numbers that it answers in."""
+    return round(base.parameters * TYPE_BYTES[own_numbers(base)])
+
+
 def architecture_name(model: ModelInfo) -> str:
     """The stock architecture as people write it: "Mixtral", "Qwen3-MoE", "Llama"."""
     named = SUPPORTED[model.model_type].class_name.removesuffix("ForCausalLM").replace("Moe", "-MoE")

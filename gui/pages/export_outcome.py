@@ -2,7 +2,7 @@
 
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
-from engine.library.export_plan import ExportPlan, makes_experts
+from engine.library.export_plan import ExportPlan, loaded_bytes, makes_experts
 from engine.library.lora_mixture import NOT_DENSE
 from gui.state.export import ExportState
 from gui.state.words import parameters_words, size_words
@@ -82,7 +82,7 @@ class ExportOutcome(QWidget):
             [
                 (self.tr("File"), size_words(size)),
                 (self.tr("Needs beside it"), model.name),
-                (self.tr("Memory for both"), size_words(size + model.bytes)),
+                (self.tr("Memory for both"), size_words(size + loaded_bytes(model))),
             ]
         )
 

@@ -78,6 +78,8 @@ def test_an_adapter_that_only_tunewright_opens_says_so(mixture):
     assert "only Tunewright opens it" in row.accessibleDescription()
     assert mixture.receipt.outcome.architecture.text() == "Tunewright's own"
     assert figures(mixture)["Needs beside it"] == "Starter"
+    together = 4 * mixture.export.model.parameters + 2_000_000  # the starter answers in 32 bits
+    assert figures(mixture)["Memory for both"] == f"{together / 1e6:.1f} MB"
     assert mixture.receipt.outcome.bars.isHidden()
 
 
