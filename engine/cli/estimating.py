@@ -16,6 +16,7 @@ from engine.job.rates import usual_rate
 from engine.library.arithmetic import time_words
 from engine.library.devices import machine
 from engine.library.estimate import Estimate, RowStats, estimate
+from engine.library.export_plan import ExportPlan, plan_export, run_export_problem
 from engine.library.lineage import as_trained
 
 SAMPLED_ROWS = 500
@@ -27,8 +28,11 @@ def _estimate(options: Namespace, output: Output) -> int:
     checked = check_job(job, output)
     stats = row_stats(checked.rows.rows, checked.model.folder, job.model.new_tokens)
     found = estimate(as_trained(job), checked.model, stats, machine())
-    output.result(to_plain(found))
-    _report(found, job, output)
+    plan = None
+    if not run_export_problem(job, checked.model, "merged")[0]:
+        plan = plan_export(job, checked.model, "merged", "auto")
+    output.result({**to_plain(found), "export": to_plain(plan)})
+    _report(found, plan, job, output)
     return DONE
 
 
@@ -62,7 +66,7 @@ def _contents(messages: Sequence[Message]) -> tuple[str, ...]:
     return tuple(message.content for message in messages)
 
 
-def _report(found: Estimate, job: Job, output: Output) -> None:
+def _report(found: Estimate, plan: ExportPlan | None, job: Job, output: Output) -> None:
     time = (
         "unknown" if found.seconds is None else " to ".join(time_words(seconds) for seconds in found.seconds)
     )
@@ -80,7 +84,10 @@ def _report(found: Estimate, job: Job, output: Output) -> None:
         ("Time", time),
         ("Disk", size(found.disk)),
         ("Reckoning", found.arithmetic),
+        ("Export", plan.words if plan else "stays beside its base model"),
     ]
+    if plan and plan.caveat:
+        facts.append(("  remark", plan.caveat))
     output.facts(facts)
 
 

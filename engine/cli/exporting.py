@@ -1,4 +1,4 @@
-"""export: a run's result in a form of its own, as a model folder, an adapter or one file."""
+"""export: a run's result in a form of its own, as a model folder, an adapter or one file; first, what it will be."""
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
@@ -10,11 +10,16 @@ from engine.cli.output import Output, one_line
 from engine.cli.progress import EventPrinter, size
 from engine.cli.training import runs_of
 from engine.cli.verb import Verb
-from engine.job.errors import FolderError, JobError
+from engine.job.channel import JOB_FILE
+from engine.job.errors import FolderError, JobError, ModelError
 from engine.job.events import Check, Exported
 from engine.job.exports import EXPORTS
+from engine.job.job import read_job
 from engine.job.tasks import ExportTask
-from engine.library.runs import create_task
+from engine.library.export_plan import ExportPlan, plan_export, run_export_problem
+from engine.library.lineage import lineage_of
+from engine.library.models import check_model
+from engine.library.runs import create_task, find_run, split_step
 from engine.use.target import check_target, free_name
 
 
@@ -35,8 +40,14 @@ def export_to_end(task: ExportTask, output: Output) -> tuple[Exported | None, li
 
 def _export(options: Namespace, output: Output) -> int:
     task = _asked_task(options)
+    plan = _planned(task)
+    if plan is not None:
+        output.remark(plan.words)
+        if plan.caveat:
+            output.remark(plan.caveat)
     exported, checks, end = export_to_end(task, output)
-    output.result({"status": end.status, "error": end.sentence or None, **_values(task, exported, checks)})
+    values = _values(task, exported, checks)
+    output.result({"status": end.status, "error": end.sentence or None, "expected": plan, **values})
     if exported is not None and end.status == "done":
         _report(exported, output)
     else:
@@ -59,6 +70,17 @@ def _asked_task(options: Namespace) -> ExportTask:
         raise FolderError(f"{out} exists already.", f"Choose another name, such as '{free_name(out)}'.")
     check_target(str(out))
     return ExportTask(run=run, format=options.format, type=kind, out=str(out), card=not options.no_card)
+
+
+def _planned(task: ExportTask) -> ExportPlan | None:
+    """What will come out; None for an adapter. Raises ModelError, before anything is loaded, where nothing can."""
+    job = read_job(find_run(split_step(task.run)[0]) / JOB_FILE)
+    origin = lineage_of(job)
+    base = check_model(origin.folder)
+    title, advice = run_export_problem(job, base, task.format, bool(origin.beneath))
+    if title:
+        raise ModelError(title, advice)
+    return None if task.format == "adapter" else plan_export(job, base, task.format, task.type)
 
 
 def _values(task: ExportTask, exported: Exported | None, checks: list[Check]) -> dict[str, Any]:  # Any: JSON

@@ -99,13 +99,3 @@ def export_size(job: Job, model: ModelInfo, dtype: str) -> ExportSize:
     found = as_exported(job, model)
     taken = found.parameters * DTYPE_BYTES[dtype]
     return ExportSize(found.parameters, found.active, taken, taken)
-
-
-def lora_mixture_export_problem(model_type: str, format: str) -> tuple[str, str]:
-    """Why a mixture of LoRA experts on such a base cannot leave in that format, and what to do; empty if it can."""
-    if format != "gguf":
-        return "", ""
-    advice = "Export it as one complete model."
-    if model_type == "qwen2":
-        return QWEN2_CAVEAT, advice
-    return "GGUF files are not written for models of experts yet.", advice

@@ -11,6 +11,10 @@ from engine.job.sections import STARTER
 from engine.library.models import ModelInfo, is_hub_id
 from engine.use.places import Place
 
+MERGED_CODE = """from transformers import AutoModelForCausalLM, AutoTokenizer
+
+model = AutoModelForCausalLM.from_pretrained("this-folder")
+tokenizer = AutoTokenizer.from_pretrained("this-folder")"""
 _UNKNOWN = "unknown"
 _SHOWN = ("method", "adapter", "train", "rows")
 _LEGAL = ("LICENSE*", "LICENCE*", "NOTICE*", "USE_POLICY*")
@@ -65,6 +69,12 @@ def card_text(place: Place, *, base: ModelInfo, kind: str, precision: str, loadi
         *_settings(job),
     ]
     return "\n".join(lines) + "\n"
+
+
+def remarked(code: str, *remarks: str) -> str:
+    """The code that opens a model, with what should be known above the line that does; empty remarks are left out."""
+    lines = "".join(f"# {remark}\n" for remark in remarks if remark)
+    return code.replace("\nmodel", f"\n{lines}model", 1)
 
 
 def base_name(place: Place) -> str:

@@ -4,22 +4,21 @@ import gc
 import json
 import shutil
 
-from engine.job.adapters import ADAPTERS
 from engine.job.cards import ExportCard, find_card, resolve
 from engine.job.channel import Desk
 from engine.job.errors import JobError, ModelError
 from engine.job.events import Exported
-from engine.job.exports import EXPORTS, export_problem
+from engine.job.exports import EXPORTS
 from engine.job.tasks import ExportTask
-from engine.library.lora_mixture import as_exported, is_lora_mixture, lora_mixture_export_problem
-from engine.library.mixtures import with_experts
+from engine.library.export_plan import export_caveat, run_export_problem, written_as
+from engine.library.lora_mixture import is_lora_mixture
 from engine.library.models import check_model
 from engine.library.tokenizer_files import control_texts
 from engine.models.adapters import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from engine.models.fingerprint import fingerprint
-from engine.models.growing import grows
 from engine.models.own_adapter import is_own
 from engine.use.again import opened_again
+from engine.use.card import MERGED_CODE, remarked
 from engine.use.hearing import Ears
 from engine.use.making import Work, Written
 from engine.use.mixture import export_mixture
@@ -33,10 +32,6 @@ from engine.use.trial import Trial
 from engine.use.writing import bytes_needed, generation_settings, write_model
 
 _NOTABLE_ROUNDING = 0.02  # of the norm of what was learned
-MERGED_CODE = """from transformers import AutoModelForCausalLM, AutoTokenizer
-
-model = AutoModelForCausalLM.from_pretrained("this-folder")
-tokenizer = AutoTokenizer.from_pretrained("this-folder")"""
 PUT_ON = 'model = PeftModel.from_pretrained(base, "this-folder")\n'
 RESIZE = "base.resize_token_embeddings(ROWS, mean_resizing=False)  # room for the new tokens\n"
 ADAPTER_CODE = f"""from peft import PeftModel
@@ -64,13 +59,11 @@ def export(task: ExportTask, desk: Desk) -> None:
     if place.job is None or place.learned is None:
         raise ModelError(f"{task.run} has learned nothing.", "Name a run.")
     base = check_model(place.base)
-    title, advice = export_problem(ADAPTERS[place.job.adapter.kind], task.format)
-    if not title and is_lora_mixture(place.job):
-        title, advice = lora_mixture_export_problem(base.model_type, task.format)
+    title, advice = run_export_problem(place.job, base, task.format, bool(place.beneath))
     if title:
         raise ModelError(title, advice)
-    written_as = (as_exported if is_lora_mixture(place.job) else with_experts)(place.job, base)
-    target = check_target(task.out, bytes_needed(task.format, kind, written_as, place.learned))
+    becomes = written_as(place.job, base)
+    target = check_target(task.out, bytes_needed(task.format, kind, becomes, place.learned))
     prompts = trial_prompts(place.job, control_texts(place.base))
     with filled(target) as part:
         work = Work(task, desk, Ears(desk), place, base, part, kind, prompts, {})
@@ -108,7 +101,9 @@ def export_merged(work: Work) -> Written:
     beside = _beside(work) if is_compared and tuned.merged else None
     work.phase("writing", "Writing the model")
     write_model(tuned, work.part, work.task.shard_gigabytes, work.progress("Writing the model", "bytes"))
-    work.write_card("merged", tuned.loaded.dtype, MERGED_CODE)
+    work.write_card(
+        "merged", tuned.loaded.dtype, remarked(MERGED_CODE, export_caveat(work.place.job, work.base))
+    )
     words, is_learned = _built_in(tuned, beside, same)
     expected = Expected(same, compare, tuned.loaded.dtype, tuned.end_ids, tuned.tokenizer, words, is_learned)
     return Written(Export(work.part, device=tuned.loaded.device), expected, fingerprint(tuned.model))
@@ -119,14 +114,6 @@ def export_adapter(work: Work) -> Written:
     learned = work.place.learned
     if learned is None or not is_adapter(learned):
         raise ModelError("This run trained the whole model, so there is no adapter.", "Export it as merged.")
-    if work.place.job is not None and grows(work.place.job):
-        title = "The adapter stands beside experts that its base does not have, so it alone is not the model."
-        raise ModelError(title, "Export it as merged.")
-    if work.place.beneath:
-        title = (
-            "This run began from what another run had learned, so its adapter alone is not the whole model."
-        )
-        raise ModelError(title, "Export it as merged.")
     work.phase("model", "Loading the model")
     tuned = open_beside(work.place, bases=work.bases)
     work.phase("answers", "Asking the tuned model")

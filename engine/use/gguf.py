@@ -13,8 +13,12 @@ from gguf import LlamaFileType
 from transformers import AutoConfig
 
 from engine.job.errors import ModelError
+from engine.job.events import Check
+from engine.library.export_plan import makes_experts, written_as
+from engine.library.lora_mixture import is_lora_mixture
 from engine.library.naming import slug
 from engine.models.fingerprint import fingerprint
+from engine.models.upcycle import mixture_config
 from engine.models.vocabulary import tokenizer_with
 from engine.use.card import base_name
 from engine.use.gguf_model import (
@@ -22,10 +26,13 @@ from engine.use.gguf_model import (
     add_description,
     as_array,
     check_architecture,
+    has_experts,
+    is_router,
     named_tensors,
 )
 from engine.use.gguf_tokenizer import READABLE, add_tokenizer, check_tokenizer, splitter
 from engine.use.making import Work, Written
+from engine.use.mixture import whole
 from engine.use.open import Opened, open_place, own_dtype
 from engine.use.receipt import Expected
 from engine.use.stranger import Export
@@ -60,7 +67,7 @@ def write_gguf(
     turn_ends: Sequence[int],
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> None:
-    """Write the model as `kind` ("f32", "f16", "bf16", "q8_0"); vectors stay float32.
+    """Write the model as `kind` ("f32", "f16", "bf16", "q8_0"); vectors and routers stay float32.
 
     `turn_ends` are the ids that end an answer, the template's end of turn first. `progress` gets tensors
     written and their number before each one; what it raises ends the writing.
@@ -75,7 +82,7 @@ def write_gguf(
         add_description(writer, model.config)
         eos = tokenizer.eos_token_id
         add_tokenizer(writer, tokenizer, model.config.vocab_size, turn_ends, eos)
-        kinds = [_kind_for(tensor, precision) for _, tensor in tensors]
+        kinds = [_kind_for(name, tensor, precision) for name, tensor in tensors]
         for (name, tensor), chosen in zip(tensors, kinds, strict=True):
             _announce(writer, name, tensor, chosen)
         writer.write_header_to_file()
@@ -106,8 +113,8 @@ def _describe(writer: gguf.GGUFWriter, label: Label, file_type: LlamaFileType) -
     writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
 
 
-def _kind_for(tensor: torch.Tensor, wanted: Kind) -> Kind:
-    if tensor.dim() < 2:  # norms and biases: a few numbers that everything passes through
+def _kind_for(name: str, tensor: torch.Tensor, wanted: Kind) -> Kind:
+    if tensor.dim() < 2 or is_router(name):  # a few numbers that everything passes through
         return Kind.F32
     if wanted is Kind.Q8_0 and tensor.shape[-1] % _BLOCK:
         return Kind.F16
@@ -137,15 +144,11 @@ def _numbers(name: str, tensor: torch.Tensor, kind: Kind) -> "np.ndarray[Any, np
 
 
 def export_gguf(work: Work) -> Written:
-    """One GGUF file and its card, from the adapter merged in float32; tried by transformers' own reader."""
+    """One GGUF file and its card, from the whole model in float32; tried by another reader, in a process of its own."""
     tokenizer = tokenizer_with(work.place.base, work.place.tokens)
-    check_gguf(AutoConfig.from_pretrained(work.place.base, local_files_only=True), tokenizer)
-    work.phase("model", "Loading the model")
-    tuned = open_place(work.place, dtype="float32", bases=work.bases)
-    work.phase("answers", "Asking the tuned model")
-    same = work.ask(tuned)
-    is_compared = own_dtype(work.place.base) == "float32"
-    compare = same if is_compared else work.ask(open_place(work.place, bases=work.bases))
+    check_gguf(_config_written(work), tokenizer)
+    answered = _answered(work)
+    tuned = answered.opened
     work.phase("writing", "Writing the file")
     name = f"{slug(work.place.title)}-{work.kind}.gguf"
     tell = work.progress("Writing the file", "tensors")
@@ -164,9 +167,41 @@ def export_gguf(work: Work) -> Written:
         progress=progress,
     )
     work.write_card("gguf", work.kind, f"llama-cli -m {name}")
-    return Written(
-        _stranger(work, tuned, name), _expected(work, tuned, same, compare), fingerprint(tuned.model)
-    )
+    return Written(_stranger(work, tuned, name), _expected(work, answered), fingerprint(tuned.model))
+
+
+@dataclass(frozen=True)
+class _Answered:
+    """The whole model in float32, what it answers and what Compare does, what was built in, and lines about it."""
+
+    opened: Opened
+    same: Trial
+    compare: Trial
+    learned: str
+    more: tuple[Check, ...] = ()
+
+
+def _answered(work: Work) -> _Answered:
+    if work.place.job is not None and is_lora_mixture(work.place.job):
+        made = whole(work, "float32")
+        return _Answered(made.stock, work.ask(made.stock), made.compare, made.words, (made.near,))
+    work.phase("model", "Loading the model")
+    tuned = open_place(work.place, dtype="float32", bases=work.bases)
+    work.phase("answers", "Asking the tuned model")
+    same = work.ask(tuned)
+    is_compared = own_dtype(work.place.base) == "float32"
+    compare = same if is_compared else work.ask(open_place(work.place, bases=work.bases))
+    merged = f"Adapter {tuned.fingerprint} merged before writing."
+    return _Answered(tuned, same, compare, merged if tuned.merged else "All weights were trained.")
+
+
+def _config_written(work: Work) -> Any:  # Any: each family has its own config class
+    """The config of the model that the file will hold: the base's, or that of the experts made of it."""
+    config = AutoConfig.from_pretrained(work.place.base, local_files_only=True)
+    if work.place.job is None or not makes_experts(work.place.job):
+        return config
+    made = written_as(work.place.job, work.base)
+    return mixture_config(config, made.experts, made.top_k)
 
 
 def _stranger(work: Work, tuned: Opened, name: str) -> Export:
@@ -181,19 +216,20 @@ def _stranger(work: Work, tuned: Opened, name: str) -> Export:
     )
 
 
-def _expected(work: Work, tuned: Opened, same: Trial, compare: Trial) -> Expected:
-    merged = tuned.merged
-    words = f"Adapter {tuned.fingerprint} merged before writing." if merged else "All weights were trained."
-    is_learned = merged is None or merged.layers_changed > 0
+def _expected(work: Work, answered: _Answered) -> Expected:
+    tuned = answered.opened
+    is_learned = tuned.merged is None or tuned.merged.layers_changed > 0
     is_exact = work.kind == "f32"
     return Expected(
-        same,
-        compare,
+        answered.same,
+        answered.compare,
         "float32",
         tuned.end_ids,
         tuned.tokenizer,
-        words,
+        answered.learned,
         is_learned,
         is_exact,
         opens="The file opens by itself",
+        more=answered.more,
+        has_experts=has_experts(tuned.model.config),
     )

@@ -1,7 +1,7 @@
 """A model in GGUF's words: its architecture, the numbers that describe it, tensor names and layouts.
 
-Llama, Mistral (without a sliding window), Qwen2 and Qwen3; everything else is refused before a byte is
-written, for a wrong file loads without complaint and answers nonsense.
+Llama, Mistral (without a sliding window), Qwen2, Qwen3, and with experts Mixtral and Qwen3-MoE; everything else is
+refused before a byte is written, for a wrong file loads without complaint and answers nonsense.
 """
 
 import math
@@ -13,26 +13,23 @@ import numpy as np
 import torch
 
 from engine.job.errors import ModelError
+from engine.library.export_plan import OTHER_WAY, gguf_problem
 
 ARCHITECTURES = {
     "llama": gguf.MODEL_ARCH.LLAMA,
     "mistral": gguf.MODEL_ARCH.LLAMA,
     "qwen2": gguf.MODEL_ARCH.QWEN2,
     "qwen3": gguf.MODEL_ARCH.QWEN3,
+    "mixtral": gguf.MODEL_ARCH.LLAMA,
+    "qwen3_moe": gguf.MODEL_ARCH.QWEN3MOE,
 }
-OTHER_WAY = (
-    "Export one complete model instead; llama.cpp's convert_hf_to_gguf.py may be able to turn that into GGUF."
-)
 
 
 def check_architecture(config: Any) -> None:  # Any: each family has its own config class
     """Raise ModelError when GGUF has no place for this model or we do not know it."""
-    if config.model_type == "qwen2_moe" and config.norm_topk_prob:
-        title = "llama.cpp weighs the experts of Qwen2-MoE models in another way, so a GGUF file would answer wrongly."
-        raise ModelError(title, "Export one complete model instead; transformers and vLLM open it.")
-    if config.model_type not in ARCHITECTURES:
-        known = "Llama, Mistral, Qwen2 and Qwen3"
-        raise ModelError(f"GGUF is written for {known} models; this one is '{config.model_type}'.", OTHER_WAY)
+    title, advice = gguf_problem(config.model_type, getattr(config, "norm_topk_prob", True))
+    if title:
+        raise ModelError(title, advice)
     window = _sliding_window(config)
     if window is not None and window < config.max_position_embeddings:
         raise ModelError(f"This model looks back {window} tokens only, which GGUF cannot say.", OTHER_WAY)
@@ -41,6 +38,8 @@ def check_architecture(config: Any) -> None:  # Any: each family has its own con
     rope = config.rope_parameters
     if rope["rope_type"] not in _ROPE_TYPES or rope.get("partial_rotary_factor", 1.0) != 1.0:
         raise ModelError(f"Positions of type '{rope['rope_type']}' are not written to GGUF.", OTHER_WAY)
+    if config.model_type == "qwen3_moe":
+        _check_qwen3_moe(config)
 
 
 def add_description(writer: gguf.GGUFWriter, config: Any) -> None:
@@ -62,6 +61,16 @@ def add_description(writer: gguf.GGUFWriter, config: Any) -> None:
     if rope["rope_type"] == "linear":
         writer.add_rope_scaling_type(gguf.RopeScalingType.LINEAR)
         writer.add_rope_scaling_factor(rope["factor"])
+    if has_experts(config):
+        writer.add_expert_count(config.num_experts)
+        writer.add_expert_used_count(config.num_experts_per_tok)
+    if config.model_type == "qwen3_moe":
+        writer.add_expert_feed_forward_length(config.moe_intermediate_size)
+
+
+def has_experts(config: Any) -> bool:
+    """Whether the model's feed-forward parts are mixtures of experts."""
+    return config.model_type in ("mixtral", "qwen3_moe")
 
 
 def named_tensors(model: Any) -> Iterator[tuple[str, torch.Tensor]]:
@@ -76,10 +85,11 @@ def named_tensors(model: Any) -> Iterator[tuple[str, torch.Tensor]]:
     for name, tensor in model.state_dict().items():
         if name == "lm_head.weight" and config.tie_word_embeddings:
             continue
-        new = names.get_name(name, try_suffixes=(".weight", ".bias"))
-        if new is None:
-            raise ModelError(f"GGUF has no place for this model's tensor '{name}'.", OTHER_WAY)
-        yield new, _laid_out(name, tensor, config)
+        for part, values in _apart(name, tensor):
+            new = names.get_name(part, try_suffixes=(".weight", ".bias"))
+            if new is None:
+                raise ModelError(f"GGUF has no place for this model's tensor '{name}'.", OTHER_WAY)
+            yield new, _laid_out(name, values, config)
 
 
 def interleave(weight: torch.Tensor, heads: int) -> torch.Tensor:
@@ -115,7 +125,33 @@ def as_array(tensor: torch.Tensor) -> "np.ndarray[Any, np.dtype[np.float32]]":
     return array
 
 
+def is_router(name: str) -> bool:
+    """Whether a GGUF tensor chooses experts. It stays in 32 bits: rounding it would send tokens elsewhere."""
+    return name.endswith(".ffn_gate_inp.weight")
+
+
 _ROPE_TYPES = ("default", "linear", "llama3")
+
+
+def _check_qwen3_moe(config: Any) -> None:
+    """llama.cpp's graph of this architecture has neither biases in attention nor divided rotation frequencies."""
+    if config.attention_bias:
+        raise ModelError("GGUF has no place for the biases in this Qwen3-MoE model's attention.", OTHER_WAY)
+    if config.rope_parameters["rope_type"] == "llama3":
+        raise ModelError("Positions of type 'llama3' are not written to GGUF for Qwen3-MoE.", OTHER_WAY)
+
+
+def _apart(name: str, tensor: torch.Tensor) -> Iterator[tuple[str, torch.Tensor]]:
+    """A tensor under the name that GGUF's table knows; a layer's stacked experts (E, 2I, D) as gate and up (E, I, D)."""
+    if not name.endswith(("experts.gate_up_proj", "experts.down_proj")):
+        yield name, tensor
+    elif name.endswith("down_proj"):
+        yield f"{name}.weight", tensor
+    else:
+        gate, up = tensor.chunk(2, dim=1)
+        stem = name.removesuffix("gate_up_proj")
+        yield f"{stem}gate_proj.weight", gate
+        yield f"{stem}up_proj.weight", up
 
 
 def _sliding_window(config: Any) -> int | None:

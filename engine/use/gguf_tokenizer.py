@@ -12,7 +12,7 @@ from typing import Any
 import gguf
 
 from engine.job.errors import ModelError
-from engine.use.gguf_model import OTHER_WAY
+from engine.library.export_plan import OTHER_WAY
 
 _WORDS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|"
 _REST = r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"

@@ -6,11 +6,13 @@ from typing import Any
 import torch
 
 from engine.job.events import Check
-from engine.library.lora_mixture import NOT_DENSE, QWEN2_CAVEAT
+from engine.library.export_plan import export_caveat
+from engine.library.lora_mixture import NOT_DENSE
 from engine.models.fingerprint import fingerprint
 from engine.models.generate import evaluating
 from engine.models.placement import DTYPES
 from engine.models.stock_mixture import as_stock
+from engine.use.card import MERGED_CODE, remarked
 from engine.use.making import Work, Written
 from engine.use.open import Opened, open_place, own_dtype
 from engine.use.receipt import Expected
@@ -18,11 +20,6 @@ from engine.use.stranger import Export
 from engine.use.trial import Trial
 from engine.use.writing import write_model
 
-MIXTURE_CODE = f"""from transformers import AutoModelForCausalLM, AutoTokenizer
-
-# {NOT_DENSE}
-model = AutoModelForCausalLM.from_pretrained("this-folder")
-tokenizer = AutoTokenizer.from_pretrained("this-folder")"""
 _SAME = 1e-4  # of any logit, in 32 bits
 _NATS = 0.05  # mean KL divergence per place, in 16 bits: a router's near ties may fall otherwise there
 _AGREED = 0.9  # of the places, in 16 bits
@@ -38,10 +35,43 @@ class Nearness:
     agreed: float
 
 
+@dataclasses.dataclass(frozen=True)
+class Whole:
+    """A mixture as a stock model, what the trained one answers in Compare, and the receipt's line about both."""
+
+    stock: Opened
+    compare: Trial
+    near: Check
+    words: str
+
+
 def export_mixture(work: Work) -> Written:
     """One complete model of experts that stock transformers opens, with tokenizer, template, end tokens and card."""
-    work.phase("model", "Loading the model")
     kind = own_dtype(work.place.base) if work.kind == "auto" else work.kind
+    made = whole(work, kind)
+    stock = made.stock
+    same = work.ask(stock)
+    work.phase("writing", "Writing the model")
+    write_model(stock, work.part, work.task.shard_gigabytes, work.progress("Writing the model", "bytes"))
+    code = remarked(MERGED_CODE, NOT_DENSE, export_caveat(work.place.job, work.base))
+    work.write_card("merged", kind, code)
+    is_learned = stock.merged is not None and stock.merged.layers_changed > 0
+    expected = Expected(
+        same,
+        made.compare,
+        kind,
+        stock.end_ids,
+        stock.tokenizer,
+        made.words,
+        is_learned,
+        more=(made.near,),
+    )
+    return Written(Export(work.part, device=stock.loaded.device), expected, fingerprint(stock.model))
+
+
+def whole(work: Work, kind: str) -> Whole:
+    """The run's mixture of LoRA experts as a stock model in numbers of `kind`, held against the trained one."""
+    work.phase("model", "Loading the model")
     trained = open_place(work.place, bases=work.bases)
     work.phase("answers", "Asking the tuned model")
     compare = work.ask(trained)
@@ -50,22 +80,9 @@ def export_mixture(work: Work) -> Written:
     loaded = dataclasses.replace(trained.loaded, model=merged.model, dtype=kind)
     stock = dataclasses.replace(trained, loaded=loaded, merged=merged)
     near = nearness(trained.model, stock.model, compare, trained.loaded.device)
-    same = work.ask(stock)
-    work.phase("writing", "Writing the model")
-    write_model(stock, work.part, work.task.shard_gigabytes, work.progress("Writing the model", "bytes"))
-    work.write_card("merged", kind, _code(stock))
+    coarser = kind if trained.loaded.dtype == "float32" else trained.loaded.dtype
     words = f"{merged.layers} layers of experts {trained.fingerprint} made whole. {NOT_DENSE}"
-    expected = Expected(
-        same,
-        compare,
-        kind,
-        stock.end_ids,
-        stock.tokenizer,
-        words,
-        merged.layers_changed > 0,
-        more=(near_enough(near, kind),),
-    )
-    return Written(Export(work.part, device=loaded.device), expected, fingerprint(stock.model))
+    return Whole(stock, compare, near_enough(near, coarser), words)
 
 
 def nearness(one: Any, other: Any, trial: Trial, device: str) -> Nearness:  # Any: transformers models
@@ -99,8 +116,3 @@ def _logits(model: Any, ids: list[int], device: str) -> torch.Tensor:
     with evaluating(model), torch.no_grad():
         logits: torch.Tensor = model(input_ids=torch.tensor([ids], device=device), use_cache=False).logits
     return logits[0].float()
-
-
-def _code(stock: Opened) -> str:
-    is_qwen2 = stock.model.config.model_type == "qwen2_moe"
-    return MIXTURE_CODE.replace("\nmodel", f"\n# {QWEN2_CAVEAT}\nmodel", 1) if is_qwen2 else MIXTURE_CODE

@@ -18,7 +18,14 @@ from typing import Any
 
 import torch
 from safetensors.torch import save_file
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    GenerationConfig,
+    MixtralConfig,
+    MixtralForCausalLM,
+)
 
 
 def main(request_path: str, reply_path: str, logits_path: str) -> None:
@@ -62,10 +69,13 @@ def _model(request: dict[str, Any]) -> Any:
         model.generation_config = GenerationConfig.from_pretrained(folder, local_files_only=True)
         return model
     if request["gguf_file"]:
+        config = _gguf_config(request)
+        if config.model_type == "mixtral":
+            return _gguf_mixtral(request, config)
         return AutoModelForCausalLM.from_pretrained(
             folder,
             gguf_file=request["gguf_file"],
-            config=_gguf_config(request),
+            config=config,
             dtype=torch.float32,
             local_files_only=True,
         )
@@ -73,15 +83,82 @@ def _model(request: dict[str, Any]) -> Any:
 
 
 def _gguf_config(request: dict[str, Any]) -> Any:
-    """What the file says, with what transformers' reader passes over there: scaled positions, Qwen3's head size."""
+    """What the file says, with what transformers' reader passes over there: experts, scaled positions, head sizes."""
+    path = Path(request["folder"]) / request["gguf_file"]
     config = AutoConfig.from_pretrained(
         request["folder"], gguf_file=request["gguf_file"], local_files_only=True
     )
+    told = _gguf_fields(path)
+    if config.model_type == "qwen3_moe":
+        config.moe_intermediate_size = told["expert_feed_forward_length"]
+    elif (
+        "expert_count" in told
+    ):  # llama.cpp has Mixtral as a Llama with experts, which transformers reads as a plain one
+        counts = {"num_local_experts": "expert_count", "num_experts_per_tok": "expert_used_count"}
+        values = config.to_dict() | {name: told[key] for name, key in counts.items()}
+        config = MixtralConfig(**{name: value for name, value in values.items() if name != "model_type"})
     original = AutoConfig.from_pretrained(request["config"], local_files_only=True)
     for name in ("rope_parameters", "head_dim"):
         if getattr(original, name, None) is not None:
             setattr(config, name, getattr(original, name))
     return config
+
+
+def _gguf_fields(path: Path) -> dict[str, Any]:
+    """The file's facts about its own architecture, by their names without it."""
+    from gguf import GGUFReader
+
+    fields = GGUFReader(path).fields
+    own = f"{fields['general.architecture'].contents()}."
+    return {
+        name.removeprefix(own): field.contents() for name, field in fields.items() if name.startswith(own)
+    }
+
+
+def _gguf_mixtral(request: dict[str, Any], config: Any) -> Any:
+    """Transformers' Mixtral with the file's numbers, which its own reader knows no way to."""
+    from gguf import GGUFReader, dequantize
+
+    reader = GGUFReader(Path(request["folder"]) / request["gguf_file"])
+    found = {
+        part.name: torch.from_numpy(dequantize(part.data, part.tensor_type).copy()).reshape(
+            tuple(int(size) for size in reversed(part.shape))
+        )
+        for part in reader.tensors
+    }
+    model = MixtralForCausalLM(config)
+    state = {
+        "model.embed_tokens.weight": found["token_embd.weight"],
+        "model.norm.weight": found["output_norm.weight"],
+        "lm_head.weight": found.get("output.weight", found["token_embd.weight"]),
+    }
+    for layer in range(config.num_hidden_layers):
+        state |= _gguf_mixtral_layer(found, layer, config)
+    model.load_state_dict(state, strict=True)
+    return model
+
+
+def _gguf_mixtral_layer(found: dict[str, torch.Tensor], layer: int, config: Any) -> dict[str, torch.Tensor]:
+    """One layer; queries and keys turned back from neighbouring pairs to the two halves of each head."""
+    file, model = f"blk.{layer}.", f"model.layers.{layer}."
+
+    def halves(name: str, heads: int) -> torch.Tensor:
+        weight = found[f"{file}{name}.weight"]
+        pairs = weight.reshape(heads, weight.shape[0] // heads // 2, 2, weight.shape[1])
+        return pairs.transpose(1, 2).reshape(weight.shape)
+
+    gate, up = found[f"{file}ffn_gate_exps.weight"], found[f"{file}ffn_up_exps.weight"]
+    return {
+        f"{model}input_layernorm.weight": found[f"{file}attn_norm.weight"],
+        f"{model}post_attention_layernorm.weight": found[f"{file}ffn_norm.weight"],
+        f"{model}self_attn.q_proj.weight": halves("attn_q", config.num_attention_heads),
+        f"{model}self_attn.k_proj.weight": halves("attn_k", config.num_key_value_heads),
+        f"{model}self_attn.v_proj.weight": found[f"{file}attn_v.weight"],
+        f"{model}self_attn.o_proj.weight": found[f"{file}attn_output.weight"],
+        f"{model}mlp.gate.weight": found[f"{file}ffn_gate_inp.weight"],
+        f"{model}mlp.experts.gate_up_proj": torch.cat([gate, up], dim=1),
+        f"{model}mlp.experts.down_proj": found[f"{file}ffn_down_exps.weight"],
+    }
 
 
 def _tokenizer(request: dict[str, Any]) -> Any:

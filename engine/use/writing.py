@@ -9,20 +9,12 @@ from typing import Any
 
 from transformers import GenerationConfig
 
+from engine.library.export_plan import TYPE_BYTES
 from engine.library.models import ModelInfo
 from engine.models.load import quiet
 from engine.use.open import Opened, own_dtype
 from engine.use.target import folder_size
 
-_BYTES = {
-    "float32": 4.0,
-    "bfloat16": 2.0,
-    "float16": 2.0,
-    "f32": 4.0,
-    "f16": 2.0,
-    "bf16": 2.0,
-    "q8_0": 1.0625,
-}
 _BESIDE_WEIGHTS = 20_000_000  # tokenizer and card, generously
 _LOOK_SECONDS = 0.5
 
@@ -32,7 +24,7 @@ def bytes_needed(form: str, kind: str, base: ModelInfo, learned: Path) -> int:
     if form == "adapter":
         return folder_size(learned)[0] + _BESIDE_WEIGHTS
     numbers = own_dtype(base.folder) if kind == "auto" else kind
-    return int(base.parameters * _BYTES[numbers]) + _BESIDE_WEIGHTS
+    return int(base.parameters * TYPE_BYTES[numbers]) + _BESIDE_WEIGHTS
 
 
 def write_model(
@@ -40,10 +32,12 @@ def write_model(
 ) -> None:
     """Write weights, config, generation settings and tokenizer as `save_pretrained` does.
 
-    The end tokens of an answer, the template's end of turn first, become the model's own. `progress` gets the
-    bytes so far and in all.
+    The end tokens of an answer, the template's end of turn first, become the model's own; what a base may ask of
+    training (to tell its routers' scores, and add their loss) is left behind. `progress` gets the bytes so far and in all.
     """
     model = opened.model
+    if getattr(model.config, "output_router_logits", False):
+        model.config.output_router_logits = False
     model.generation_config = generation_settings(model, opened.tokenizer, opened.end_ids)
     model.config.eos_token_id = opened.end_ids[0] if opened.end_ids else model.config.eos_token_id
     total = sum(weight.numel() * weight.element_size() for weight in model.parameters())

@@ -129,7 +129,9 @@ class ExportPage(Page):
 
     def _copy_snippet(self) -> None:
         if self.export.exported is not None:
-            QGuiApplication.clipboard().setText(load_snippet(self.export.exported))
+            QGuiApplication.clipboard().setText(
+                load_snippet(self.export.exported, self.export.is_own_adapter)
+            )
             self.state.notice.emit("success", self.tr("The lines are in the clipboard."), "")
 
     @staticmethod

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QWidget
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from engine.job.exports import EXPORTS
 from gui.state.export import ExportState
@@ -11,6 +11,7 @@ from gui.state.words import size_words
 from gui.widgets.buttons import Button
 from gui.widgets.card import Card, Note
 from gui.widgets.choice_group import ChoiceGroup
+from gui.widgets.fit_scroll import FitScroll
 from gui.widgets.key_values import KeyValues
 from gui.widgets.labels import Label, Line, TermLabel
 from gui.widgets.radio_row import RadioRow
@@ -30,17 +31,23 @@ class ExportChoice(Card):
     def __init__(self, export: ExportState, parent: QWidget | None = None) -> None:
         super().__init__(padding=18, parent=parent)
         self._export = export
-        self.body.addWidget(TermLabel(self.tr("What do you want to take away?"), self.tr("format")))
+        content = QWidget()
+        self._column = QVBoxLayout(content)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(10)
+        self._column.addWidget(TermLabel(self.tr("What do you want to take away?"), self.tr("format")))
         self.formats = ChoiceGroup(1, self.tr("Format"))
         for kind, card in EXPORTS.items():
             self.formats.add(kind, RadioRow(card.title, card.help, TERMS[kind], framed=True))
         self.formats.set_value(export.format)
         self.formats.changed.connect(lambda kind: export.choose(format=kind))
-        self.body.addWidget(self.formats)
+        self._column.addWidget(self.formats)
         self._add_options()
-        self.body.addWidget(Line())
+        self._column.addWidget(Line())
         self._add_folder()
-        self.body.addStretch(1)
+        self._column.addStretch(1)
+        self._scroll = FitScroll(content)
+        self.body.addWidget(self._scroll, 1)
         foot = QHBoxLayout()
         foot.addWidget(Label(self.tr("Nothing is ever overwritten."), "small"), 1)
         self.button = Button(self.tr("Export"), "primary", "package")
@@ -61,10 +68,12 @@ class ExportChoice(Card):
         self.formats.set_value(export.format)
         for kind in EXPORTS:
             self.formats.choice(kind).set_blocked(export.problem(kind))
-            kind_types = list(EXPORTS[kind].types)
-            sizes = [export.size(kind, name) for name in kind_types]
-            known = [size for size in sizes if size]
-            self.formats.choice(kind).set_side(size_words(max(known)) if known else "")  # type: ignore[union-attr]
+            type = export.type if kind == export.format else next(iter(EXPORTS[kind].types))
+            plan = export.plan(kind, type)
+            size = plan.file_bytes if plan else export.size(kind, type)
+            self.formats.choice(kind).set_side(size_words(size) if size else "")  # type: ignore[union-attr]
+        own = self.tr("Small, but only Tunewright opens it, beside its base model.")
+        self.formats.choice("adapter").set_sentence(own if export.is_own_adapter else EXPORTS["adapter"].help)  # type: ignore[union-attr]
         if self.folder.text() != str(export.folder):
             self.folder.setText(str(export.folder))
         self._refresh_space()
@@ -74,6 +83,8 @@ class ExportChoice(Card):
         self.button.set_kind("secondary" if is_running or export.exported else "primary")
         for widget in (self.formats, self.types, self.shard, self.card, self.folder, self.choose_button):
             widget.setEnabled(not is_running)
+        bar = self._scroll.verticalScrollBar().sizeHint().width()
+        self._scroll.setMinimumWidth(self._column.minimumSize().width() + bar)
 
     def _add_options(self) -> None:
         self.types = Select([("auto", "")], "auto", self.tr("Precision"))
@@ -88,7 +99,7 @@ class ExportChoice(Card):
         self.card_row = self._row(self.tr("Include settings and licence"), self.tr("model card"), self.card)
 
     def _add_folder(self) -> None:
-        self.body.addWidget(Label(self.tr("Folder"), "heading"))
+        self._column.addWidget(Label(self.tr("Folder"), "heading"))
         row = QHBoxLayout()
         row.setSpacing(8)
         self.folder = QLineEdit()
@@ -98,13 +109,13 @@ class ExportChoice(Card):
         self.choose_button.clicked.connect(self._choose)
         row.addWidget(self.folder, 1)
         row.addWidget(self.choose_button)
-        self.body.addLayout(row)
+        self._column.addLayout(row)
         note = Note()
         self.space = KeyValues(2, [])
         self.space_words = Label("", "small", wrap=True)
         note.body.addWidget(self.space)
         note.body.addWidget(self.space_words)
-        self.body.addWidget(note)
+        self._column.addWidget(note)
 
     def _row(self, label: str, term: str, editor: QWidget) -> QWidget:
         widget = QWidget()
@@ -114,7 +125,7 @@ class ExportChoice(Card):
         words.set_buddy(editor)
         row.addWidget(words, 1)
         row.addWidget(editor)
-        self.body.addWidget(widget)
+        self._column.addWidget(widget)
         return widget
 
     def _refresh_space(self) -> None:

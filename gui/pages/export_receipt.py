@@ -4,6 +4,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from engine.job.events import Check
+from gui.pages.export_outcome import ExportOutcome
 from gui.state.export import ExportState
 from gui.state.words import size_words
 from gui.widgets.badge import Badge
@@ -41,6 +42,10 @@ class ExportReceipt(Card):
         self._refresh_top()
         self._refresh_checks()
         self.caption.setVisible(bool(export.checks))
+        is_ahead = not export.checks and not is_done
+        self.outcome.setVisible(is_ahead)
+        if is_ahead:
+            self.outcome.refresh()
         for widget in (self.facts, self.answers):
             widget.setVisible(is_done)
         for button in (self.open_button, self.path_button, self.snippet_button):
@@ -76,6 +81,8 @@ class ExportReceipt(Card):
         self._details.setSpacing(10)
         self.caption = Label(self.tr("Receipt"), "small")
         self._details.addWidget(self.caption)
+        self.outcome = ExportOutcome(self._export)
+        self._details.addWidget(self.outcome)
         self.checks = QVBoxLayout()
         self.checks.setSpacing(10)
         self._details.addLayout(self.checks)
@@ -171,13 +178,12 @@ class ExportReceipt(Card):
         exported = self._export.exported
         assert exported is not None
         files = self.tr("{size}, {count} files").format(size=size_words(exported.bytes), count=exported.files)
-        self.facts.set_pairs(
-            [
-                (self.tr("Folder"), exported.path),
-                (self.tr("Size"), files),
-                (self.tr("Fingerprint"), exported.fingerprint),
-            ]
-        )
+        facts = [
+            (self.tr("Folder"), exported.path),
+            (self.tr("Size"), files),
+            (self.tr("Fingerprint"), exported.fingerprint),
+        ]
+        self.facts.set_pairs(facts + self.outcome.facts())
         self.answers.setVisible(bool(exported.prompt))
         self.prompt.setText(f"“{exported.prompt}”")
         self.before.set_text(exported.answer_before)

@@ -11,15 +11,16 @@ from engine.job.errors import EngineError
 from engine.job.events import Check, Event, Exported, Failed, Finished, Lost, Phase, Progress
 from engine.job.exports import EXPORTS, export_problem
 from engine.job.tasks import ExportTask
-from engine.library.devices import SMALLEST_FOR_BFLOAT16
+from engine.library.export_plan import ExportPlan, plan_export, run_export_problem
 from engine.library.folders import models_folder
-from engine.library.models import ModelInfo, describe, locate_model
+from engine.library.lineage import lineage_of
+from engine.library.lora_mixture import is_lora_mixture
+from engine.library.models import ModelInfo, describe
 from engine.library.naming import slug
 from gui.engine_thread import EngineThread
 from gui.state.live_run import LiveRun
 from gui.state.task import EngineTask
 
-BITS = {"float32": 32, "f32": 32, "float16": 16, "bfloat16": 16, "f16": 16, "bf16": 16, "q8_0": 8.5}
 MARGIN_BYTES = 1_000_000
 
 
@@ -44,6 +45,7 @@ class ExportState(QObject):
         self._task.refused.connect(self._refuse)
         self.run: LiveRun | None = None
         self.model: ModelInfo | None = None
+        self.begins_beneath = False
         self.step: int | None = None
         self.format = "merged"
         self.type = "auto"
@@ -59,10 +61,11 @@ class ExportState(QObject):
             return
         self.close()
         self.run = LiveRun(folder)
-        self.model, self.step = None, None
+        self.model, self.step, self.begins_beneath = None, None, False
         if self.run.job is not None:
             try:
-                self.model = describe(locate_model(self.run.job.model.source, self.run.job.model.revision))
+                origin = lineage_of(self.run.job)
+                self.model, self.begins_beneath = describe(origin.folder), bool(origin.beneath)
             except EngineError as error:
                 self.failed.emit(error.title, error.advice)
         if self.problem(self.format):
@@ -84,17 +87,33 @@ class ExportState(QObject):
         """Why the run's result cannot leave in that format; empty when it can."""
         if self.run is None or self.run.job is None:
             return ""
-        return export_problem(ADAPTERS[self.run.job.adapter.kind], format)[0]
+        if self.model is None or self.model.kind != "model":
+            return export_problem(ADAPTERS[self.run.job.adapter.kind], format)[0]
+        try:
+            return run_export_problem(self.run.job, self.model, format, self.begins_beneath)[0]
+        except EngineError as error:
+            return error.title
+
+    def plan(self, format: str, type: str) -> ExportPlan | None:
+        """What an export will be as a model of its own; None for an adapter, and when the model is not known."""
+        if self.run is None or self.run.job is None or self.model is None or format == "adapter":
+            return None
+        if not self.model.parameters or self.problem(format):
+            return None
+        return plan_export(self.run.job, self.model, format, type)
+
+    @property
+    def is_own_adapter(self) -> bool:
+        """Whether what was learned, taken alone, is an adapter that only Tunewright opens."""
+        job = self.run.job if self.run else None
+        return job is not None and (ADAPTERS[job.adapter.kind].saves == "own" or is_lora_mixture(job))
 
     def size(self, format: str, type: str) -> int | None:
         """Bytes of an export, estimated from the parameters; None when the model is not known."""
         if format == "adapter":
             return self._adapter_bytes()
-        if self.model is None or not self.model.parameters:
-            return None
-        is_tiny = self.model.parameters < SMALLEST_FOR_BFLOAT16  # answers and exports in 32 bits
-        bits = BITS.get(type) or (32 if is_tiny else BITS.get(self.model.dtype, 16))
-        return round(self.model.parameters * bits / 8) + MARGIN_BYTES
+        plan = self.plan(format, type)
+        return plan.file_bytes + MARGIN_BYTES if plan else None
 
     def space(self) -> Space:
         """What the chosen export needs, and what is free where it goes."""
@@ -183,10 +202,12 @@ def free_target(folder: Path) -> Path:
     return candidate
 
 
-def load_snippet(exported: Exported) -> str:
-    """Python lines that open the export with stock libraries."""
+def load_snippet(exported: Exported, is_own: bool = False) -> str:
+    """Python lines that open the export with stock libraries; `is_own`: an adapter that only Tunewright opens."""
     if exported.format == "gguf":
         return f'llama-cli -m "{exported.path}"'
+    if exported.format == "adapter" and is_own:
+        return f'tunewright compare "{exported.path}" --prompt "Hello"'
     if exported.format == "adapter":
         return (
             "from peft import AutoPeftModelForCausalLM\n"

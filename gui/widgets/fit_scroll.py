@@ -35,9 +35,12 @@ class FitScroll(QScrollArea):
         if content is None or layout is None:
             return
         room = self.maximumViewportSize()
-        needed = _lowest(layout.minimumHeightForWidth(room.width()), layout.minimumSize().height())
-        bar = self.verticalScrollBar().sizeHint().width() if needed > room.height() else 0
-        content.resize(room.width() - bar, max(room.height(), needed))
+        width = room.width()
+        needed = _lowest(layout.minimumHeightForWidth(width), layout.minimumSize().height())
+        if needed > room.height():  # beside the bar there is less room, and texts may need another line
+            width -= self.verticalScrollBar().sizeHint().width()
+            needed = _lowest(layout.minimumHeightForWidth(width), layout.minimumSize().height())
+        content.resize(width, max(room.height(), needed))
 
 
 def _lowest(for_width: int, least: int) -> int:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from engine.job.channel import ADAPTER
-from engine.job.job import read_job
+from engine.job.job import read_job, with_kind
 from engine.library.runs import create_run
 
 
@@ -203,6 +203,26 @@ def test_an_export_below_a_file(refused, job_file, tmp_path):
     (tmp_path / "file").write_text("", encoding="utf-8")
     sentence = refused("export", run, "--out", tmp_path / "file" / "out")
     assert "is a file, not a folder" in sentence
+
+
+@pytest.mark.parametrize(
+    ("changes", "format", "words"),
+    [
+        ({"moe.kind": "upcycle"}, "adapter", "experts that its base does not have"),
+        ({"adapter.kind": "full"}, "adapter", "so there is no adapter"),
+        ({"adapter.kind": "prefix"}, "gguf", "has no place for"),
+    ],
+)
+def test_an_export_in_a_form_that_cannot_be_starts_nothing(
+    refused, job_file, tmp_path, changes, format, words
+):
+    job = read_job(job_file)
+    for name, value in changes.items():
+        job = with_kind(job, name.partition(".")[0], value)
+    run = create_run(job, tmp_path / "store")
+    (run / ADAPTER).mkdir()
+    assert words in refused("export", run, "--format", format, "--out", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_an_error_is_one_json_object_where_that_was_asked_for(call, tmp_path):

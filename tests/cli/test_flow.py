@@ -75,7 +75,9 @@ def test_a_run_is_trained_compared_exported_listed_and_deleted(finished, call, t
 
     exported = call("export", "hello", "--out", tmp_path / "merged", "--runs", runs, "--json")
     assert exported.code == 0, exported.err
-    assert json.loads(exported.out)["path"] == str(tmp_path / "merged")
+    told = json.loads(exported.out)
+    assert (told["path"], told["expected"]["architecture"]) == (str(tmp_path / "merged"), "Llama")
+    assert "Llama: " in exported.err
     assert (tmp_path / "merged" / "config.json").exists()
     again = call("export", "hello", "--out", tmp_path / "merged", "--runs", runs)
     assert again.code == 2

@@ -137,3 +137,19 @@ def test_a_run_that_cannot_go_on_is_not_resumed(call, run_folder, runs, status, 
 def test_a_task_of_another_kind_is_not_resumed(call, run_folder):
     write_record(run_folder, RunRecord(name="x", task="export", status="failed"))
     assert "no training run" in call("resume", run_folder).err
+
+
+def test_an_estimate_tells_what_the_export_will_be(call, job_file):
+    experts = ("--set", "moe.kind=lora-experts", "--set", "moe.experts=4")
+    done = call("estimate", job_file, *experts, "--json")
+    assert done.code == 0, done.err
+    values = json.loads(done.out)["export"]
+    assert values["architecture"] == "Mixtral"
+    # Two of four experts of three matrices of 32 x 48 rest, in both layers; four bytes for each weight.
+    assert values["active"] == values["parameters"] - 2 * 2 * 3 * 32 * 48
+    assert values["file_bytes"] == 4 * values["parameters"]
+    shown = call("estimate", job_file, *experts).out
+    assert "Mixtral: " in shown
+    assert " times the base" in shown
+    beside = ("--set", "adapter.kind=prefix", "--set", "train.learning_rate=0.03")
+    assert "stays beside its base model" in call("estimate", job_file, *beside).out

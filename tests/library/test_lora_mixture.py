@@ -10,7 +10,6 @@ from engine.library.devices import machine
 from engine.library.estimate import RowStats, estimate
 from engine.library.lora_mixture import (
     lora_mixture_count,
-    lora_mixture_export_problem,
     lora_mixture_problem,
     lora_mixture_weights,
 )
@@ -90,10 +89,3 @@ def test_in_16_bits_the_router_keeps_what_it_reads_in_32_and_experts_are_copied(
     # 100 tokens of 32 numbers of 4 bytes, in two layers and five at work; four experts of size 16, copied in 2 bytes
     # for two layers and one at work
     assert more == 100 * 32 * 4 * (2 + 5) + 4 * 3 * 16 * (32 + 48) * 2 * 3
-
-
-def test_only_one_file_for_chat_programs_is_refused():
-    assert lora_mixture_export_problem("qwen2", "merged") == ("", "")
-    assert lora_mixture_export_problem("llama", "adapter") == ("", "")
-    assert "llama.cpp" in lora_mixture_export_problem("qwen2", "gguf")[0]
-    assert lora_mixture_export_problem("llama", "gguf")[0]

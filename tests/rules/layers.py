@@ -66,7 +66,7 @@ TABLE = (
     Layer(
         "engine.use.reopen",
         third_party=("torch", "transformers", "safetensors"),
-        lazily=("peft",),
+        lazily=("peft", "gguf"),
     ),
     Layer(
         "engine.worker",

@@ -20,6 +20,7 @@ from engine.use.places import find_place
 from tests.models.all_families import model_of
 from tests.models.tiny_models import tiny_model, tiny_tokenizer
 from tests.train.tiny_runs import ScriptedDesk, run, tiny_job, told
+from tests.use import gguf_forward
 
 IDS = torch.arange(3, 35).reshape(2, 16)
 STEPS = {"steps": 4, "batch_size": 4, "learning_rate": 1e-2}
@@ -75,15 +76,34 @@ def test_a_grown_model_answers_as_its_export_does_for_a_stranger(family, adapter
     opened = open_model(str(place))
     checks = exported(place, tmp_path)
     assert all(line.passed for line in checks), checks
-    command = [sys.executable, "-P", "-c", READS_IT, str(tmp_path / "out"), str(tmp_path / "out.pt")]
-    subprocess.run(command, check=True, capture_output=True, cwd=tmp_path)
-    name, found = torch.load(tmp_path / "out.pt")
+    name, found = told_by_a_stranger(tmp_path)
     assert name == type(opened.model).__name__
     assert (found - logits(opened.model)).abs().max() < 1e-5
     config = json.loads((tmp_path / "out" / "config.json").read_text())
     assert not config.get("output_router_logits")
     assert config.get("norm_topk_prob", True) is True
     assert not (tmp_path / "out" / "adapter_config.json").exists()
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert ("transformers and vLLM only" in card) == (family == "qwen2")
+
+
+@pytest.mark.slow(reason="a process that imports transformers")
+@pytest.mark.parametrize("adapter", ["full", "lora"])
+def test_in_16_bits_the_export_agrees_with_it_but_for_near_ties(adapter, tmp_path, quick):
+    place = trained(tmp_path / "work", adapter=adapter, moe=UPCYCLE)
+    checks = exported(place, tmp_path, type="bfloat16")
+    assert all(line.passed for line in checks), checks
+    expected = logits(open_model(str(place)).model).log_softmax(-1)
+    found = told_by_a_stranger(tmp_path)[1].float().log_softmax(-1)
+    assert (expected.exp() * (expected - found)).sum(-1).mean() < 0.05
+    assert (expected.argmax(-1) == found.argmax(-1)).float().mean() > 0.9
+
+
+def told_by_a_stranger(folder):
+    """The class that stock transformers opens the export as, and its logits."""
+    command = [sys.executable, "-P", "-c", READS_IT, str(folder / "out"), str(folder / "out.pt")]
+    subprocess.run(command, check=True, capture_output=True, cwd=folder)
+    return torch.load(folder / "out.pt")
 
 
 @pytest.mark.parametrize("adapter", ["full", "lora"])
@@ -145,6 +165,30 @@ def test_gguf_of_qwen2s_experts_is_refused_with_the_reason(tmp_path):
         exported(place, tmp_path, "gguf")
 
 
+@pytest.mark.parametrize("adapter", ["full", "lora"])
+@pytest.mark.parametrize("family", ["llama", "mistral", "qwen3"])
+def test_a_grown_model_is_one_file_for_a_chat_program(family, adapter, tmp_path, quick):
+    place = trained(tmp_path / "work", adapter=adapter, family=family, moe=UPCYCLE)
+    checks = exported(place, tmp_path, "gguf", type="f32")
+    assert all(line.passed for line in checks), checks
+    (file,) = (tmp_path / "out").glob("*.gguf")
+    found = gguf_forward.logits(file, IDS)
+    assert (found - logits(open_model(str(place)).model)).abs().max() < 1e-4
+
+
+@pytest.mark.parametrize("family", ["mixtral", "qwen3-moe"])
+def test_so_is_lora_on_a_model_with_experts(family, tmp_path, quick):
+    (tmp_path / "work").mkdir()
+    model_of(family).save_pretrained(tmp_path / "work" / "model")
+    tiny_tokenizer().save_pretrained(tmp_path / "work" / "model")
+    place = trained(tmp_path / "work", adapter="lora", moe={"train_router": True})
+    checks = exported(place, tmp_path, "gguf", type="f32")
+    assert all(line.passed for line in checks), checks
+    (file,) = (tmp_path / "out").glob("*.gguf")
+    found = gguf_forward.logits(file, IDS)
+    assert (found - logits(open_model(str(place)).model)).abs().max() < 1e-4
+
+
 @pytest.mark.parametrize("form", ["merged", "adapter"])
 @pytest.mark.parametrize("family", MIXTURES)
 def test_lora_on_a_model_with_experts_is_exported_in_both_forms(family, form, tmp_path, quick):
@@ -154,6 +198,24 @@ def test_lora_on_a_model_with_experts_is_exported_in_both_forms(family, form, tm
     place = trained(tmp_path / "work", adapter="lora", moe={"train_router": True})
     checks = exported(place, tmp_path, form)
     assert all(line.passed for line in checks), checks
+
+
+@pytest.mark.slow(reason="a process that imports transformers, for every family")
+@pytest.mark.parametrize("family", MIXTURES)
+def test_a_base_that_tells_its_routers_scores_leaves_without_them_for_a_stranger(family, tmp_path, quick):
+    (tmp_path / "work").mkdir()
+    model = model_of(family)
+    model.config.output_router_logits = True
+    model.save_pretrained(tmp_path / "work" / "model")
+    tiny_tokenizer().save_pretrained(tmp_path / "work" / "model")
+    place = trained(tmp_path / "work", adapter="lora", moe={"train_router": True})
+    exported(place, tmp_path)
+    config = json.loads((tmp_path / "out" / "config.json").read_text())
+    assert not config.get("output_router_logits")
+    assert config.get("norm_topk_prob") == getattr(model.config, "norm_topk_prob", None)
+    name, found = told_by_a_stranger(tmp_path)
+    assert name == type(model).__name__
+    assert (found - logits(open_model(str(place)).model)).abs().max() < 1e-4
 
 
 def test_assembled_models_are_trained_and_leave_as_one(tmp_path, quick):

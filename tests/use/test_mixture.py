@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
 from engine.job.adapters import ADAPTERS
@@ -30,6 +31,7 @@ from engine.use.mixture import Nearness, near_enough, nearness
 from engine.use.open import open_model
 from engine.use.trial import Trial
 from tests.models.test_lora_experts import IDS, logits, mixture
+from tests.use import gguf_forward
 from tests.use.tuned_runs import data_file, saved_model
 
 STOCK = {"llama": "mixtral", "mistral": "mixtral", "qwen2": "qwen2_moe", "qwen3": "qwen3_moe"}
@@ -117,16 +119,31 @@ assert not any(name.startswith(("engine", "tests")) for name in sys.modules)
 """
 
 
-def test_a_fresh_process_with_transformers_alone_computes_the_same(tmp_path, quick):
-    from safetensors.torch import load_file
-
-    run, _, _ = tuned_run(tmp_path)
+@pytest.mark.slow(reason="a process that imports transformers, for every family")
+@pytest.mark.parametrize("family", STOCK)
+def test_a_fresh_process_with_transformers_alone_computes_the_same(family, tmp_path, quick):
+    run, _, _ = tuned_run(tmp_path, family, **ODD[family])
     expected = logits(open_model(str(run), "cpu").model)
     out, _ = exported(run, tmp_path, format="merged")
-    arguments = [sys.executable, "-P", "-c", STRANGER, str(out), str(tmp_path / "scores")]
-    subprocess.run(arguments, check=True, cwd=tmp_path, capture_output=True)
-    found = load_file(tmp_path / "scores")["scores"]
+    found = told_by_a_stranger(out, tmp_path)
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
+
+
+@pytest.mark.slow(reason="a process that imports transformers")
+@pytest.mark.parametrize("family", ["llama", "qwen3"])
+def test_in_16_bits_a_fresh_process_agrees_but_for_near_ties(family, tmp_path, quick):
+    run, _, _ = tuned_run(tmp_path, family, moved=0.02, initializer_range=0.1)
+    expected = logits(open_model(str(run), "cpu").model).log_softmax(-1)
+    out, _ = exported(run, tmp_path, format="merged", type="bfloat16")
+    found = told_by_a_stranger(out, tmp_path).float().log_softmax(-1)
+    assert (expected.exp() * (expected - found)).sum(-1).mean() < 0.05
+    assert (expected.argmax(-1) == found.argmax(-1)).float().mean() > 0.9
+
+
+def told_by_a_stranger(out, folder):
+    arguments = [sys.executable, "-P", "-c", STRANGER, str(out), str(folder / "scores")]
+    subprocess.run(arguments, check=True, cwd=folder, capture_output=True)
+    return load_file(folder / "scores")["scores"]
 
 
 @pytest.mark.parametrize("family", STOCK)
@@ -194,12 +211,24 @@ def test_what_was_learned_can_leave_alone_in_our_own_format(tmp_path, quick):
     assert torch.equal(logits(open_model(str(out), "cpu").model), expected)
 
 
-@pytest.mark.parametrize(
-    ("family", "words"), [("qwen2", "llama.cpp weighs"), ("llama", "not written for models")]
-)
-def test_one_file_for_a_chat_program_is_refused_with_the_reason(family, words, tmp_path):
+@pytest.mark.parametrize(("family", "kind"), [("llama", "f32"), ("mistral", "q8_0"), ("qwen3", "f32")])
+def test_one_file_for_a_chat_program_computes_what_was_trained(family, kind, tmp_path, quick):
     run, _, _ = tuned_run(tmp_path, family)
-    with pytest.raises(ModelError, match=words):
+    expected = logits(open_model(str(run), "cpu").model)
+    out, events = exported(run, tmp_path, format="gguf", type=kind)
+    checks = [event for event in events if isinstance(event, Check)]
+    assert len(checks) == 6
+    assert all(check.passed for check in checks), checks
+    (file,) = out.glob("*.gguf")
+    found = gguf_forward.logits(file, IDS)
+    if kind == "f32":
+        torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
+    assert (found.argmax(-1) == expected.argmax(-1)).float().mean() > 0.9
+
+
+def test_one_file_for_a_chat_program_is_refused_for_qwen2_with_the_reason(tmp_path):
+    run, _, _ = tuned_run(tmp_path, "qwen2")
+    with pytest.raises(ModelError, match="in another way: not to a sum of one"):
         exported(run, tmp_path, format="gguf")
     assert not (tmp_path / "out").exists()
 

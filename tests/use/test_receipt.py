@@ -1,4 +1,5 @@
 import dataclasses
+import math
 
 import torch
 
@@ -70,6 +71,18 @@ def test_a_coarser_file_may_differ_a_little_but_not_much():
     far = same_answers(expected(is_exact=False), trial(("one", "too"), shift=0.5))
     assert near.title == far.title == "Its answers stay close to those in Compare"
     assert (near.passed, far.passed) == (True, False)
+
+
+def test_a_coarser_file_of_experts_is_judged_by_divergence():
+    """Rounding may send a token to another expert, which moves single scores far."""
+    facts = expected(is_exact=False, has_experts=True)
+    line = same_answers(facts, trial(("one", "too"), shift=0.25))
+    # ln of the ratio of both sums less .25 of the second's share: KL of softmax(1, 2) against softmax(1, 2.25)
+    share = math.exp(2) / (math.exp(1) + math.exp(2))
+    nats = math.log((math.exp(1) + math.exp(2.25)) / (math.exp(1) + math.exp(2))) - 0.25 * share
+    assert line.passed
+    assert f"divergence {nats:.1e} nats" in line.detail
+    assert not same_answers(facts, trial(("one", "too"), shift=2.0)).passed
 
 
 def test_a_missing_template_or_one_that_writes_otherwise_is_found():

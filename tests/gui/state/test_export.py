@@ -1,6 +1,9 @@
+import dataclasses
+
 import pytest
 
 from engine.job.events import Check, Exported, Failed, Finished, Phase
+from engine.job.job import with_value
 from engine.job.tasks import read_task
 from gui.state.export import ExportState, free_target, load_snippet
 from tests.gui.windows import StillEngine, ended_run, quick_job
@@ -67,3 +70,31 @@ def test_cancel_forgets_the_half_made_export(export):
 def test_each_format_has_its_lines_to_load_it():
     for format, word in (("merged", "AutoTokenizer"), ("adapter", "AutoPeft"), ("gguf", "llama-cli")):
         assert word in load_snippet(Exported("/a 'b'/c", format, 1, 1, ""))
+
+
+def test_an_adapter_of_our_own_is_opened_by_tunewright():
+    assert "tunewright compare" in load_snippet(Exported("/a", "adapter", 1, 1, ""), is_own=True)
+
+
+def test_a_run_that_begins_from_another_offers_no_adapter_alone(qapp):
+    first = ended_run(quick_job())
+    (first / "adapter").mkdir()
+    (first / "adapter" / "adapter_config.json").write_text("{}")
+    job = with_value(quick_job(), "adapter.rank", 4)
+    job = dataclasses.replace(job, model=dataclasses.replace(job.model, source=str(first)))
+    state = ExportState(StillEngine())
+    state.set_run(ended_run(job))
+    assert state.model.name == "Starter"
+    assert "what another run had learned" in state.problem("adapter")
+    assert state.problem("merged") == ""
+
+
+def test_a_base_that_is_gone_is_told_and_has_no_figures(qapp, tmp_path):
+    job = quick_job()
+    job = dataclasses.replace(job, model=dataclasses.replace(job.model, source=str(tmp_path / "gone")))
+    state, said = ExportState(StillEngine()), []
+    state.failed.connect(lambda title, advice: said.append(title))
+    state.set_run(ended_run(job))
+    assert said
+    assert state.plan("merged", "auto") is None
+    assert state.size("merged", "auto") is None
