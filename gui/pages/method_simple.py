@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from engine.job.adapters import ADAPTERS
@@ -19,6 +20,8 @@ from gui.widgets.slider import ValueSlider
 EPOCHS = {"quick": 1.0, "standard": 3.0, "thorough": 6.0}
 OWN = "own"
 LONGEST = 32768
+LEAST_WIDTH = 600  # pixels that the card wants where it stands beside another
+_SLIDER, _NARROW_SLIDER, _NARROW = 360, 270, 760  # pixels of a slider, and of a card that has no room for a long one
 _GENTLER, _STRONGER = 100, 50  # how far the slider goes to either side of the adapter's own learning rate
 
 
@@ -59,6 +62,7 @@ class SimpleCard(Card):
         self.tokens.changed.connect(lambda value: state.draft.set_value("rows.max_tokens", int(value)))
         self.cut = Label("", "smalltext", tone="warn")
         self._add_row(self.tr("Longest row"), self.tr("max tokens"), self.tokens, self.cut)
+        self.body.addStretch(1)
 
     def fill(self, job: Job, costs: Costs | None) -> None:
         """Follow the draft."""
@@ -71,6 +75,11 @@ class SimpleCard(Card):
         over = sum(length > room_of(job) for length in lengths)
         self.cut.setText(self.tr("{n} rows are cut").format(n=over) if over else "")
         self._fill_length(job)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        for slider in (self.rate, self.tokens):
+            slider.setFixedWidth(_NARROW_SLIDER if self.width() < _NARROW else _SLIDER)
 
     def _fill_rate(self, job: Job) -> None:
         """The adapter's own rate stands near the middle of the slider, whatever its size."""
@@ -119,6 +128,6 @@ class SimpleCard(Card):
             row.addWidget(note)
         row.addStretch(1)
         if isinstance(editor, ValueSlider):
-            editor.setFixedWidth(360)
+            editor.setFixedWidth(_NARROW_SLIDER)
         row.addWidget(editor)
         self.body.addLayout(row)

@@ -6,6 +6,7 @@ from PySide6.QtCore import QLocale
 
 from engine.job.adapters import ADAPTERS
 from engine.job.job import Job
+from engine.job.moe_settings import AssembleSettings, LoraExpertsSettings, UpcycleSettings
 from engine.job.sections import STARTER
 from engine.library.arithmetic import time_words
 from engine.library.runs import source_words
@@ -19,6 +20,11 @@ def size_words(size: float) -> str:
     if size >= 1e6:
         return f"{locale.toString(size / 1e6, 'f', 1 if size < 1e7 else 0)} MB"
     return f"{locale.toString(size / 1e3, 'f', 0)} kB"
+
+
+def memory_words(need: float, free: float) -> str:
+    """That something does not fit: "Needs 8.1 GB, 6.1 GB free."."""
+    return f"Needs {size_words(need)}, {size_words(free)} free."
 
 
 def span_words(seconds: tuple[float, float] | None) -> str:
@@ -62,11 +68,34 @@ def model_words(job: Job) -> str:
     return "Starter" if job.model.source == STARTER else source_words(job.model.source)
 
 
-def method_words(job: Job) -> str:
-    """Such as "LoRA rank 16", with the preference method behind it."""
+def part_words(job: Job) -> str:
+    """The part that changes, such as "LoRA rank 16"."""
     adapter = ADAPTERS[job.adapter.kind].title
     rank = getattr(job.adapter.settings, "rank", None)
-    words = f"{adapter} rank {rank}" if rank else adapter
+    return f"{adapter} rank {rank}" if rank else adapter
+
+
+def experts_words(job: Job) -> str:
+    """How the model is split, such as "mixture of LoRA experts, 8 experts, 2 per token"; "" where it is not."""
+    settings = job.moe.settings
+    match settings:
+        case LoraExpertsSettings():
+            return f"mixture of LoRA experts, {settings.experts} experts, {settings.top_k} per token"
+        case UpcycleSettings():
+            return f"grown into {settings.experts} full experts, {settings.top_k} per token"
+        case AssembleSettings():
+            return f"assembled from {len(settings.sources)} models, {settings.top_k} per token"
+        case _:
+            return ""
+
+
+def method_words(job: Job) -> str:
+    """Such as "LoRA rank 16", or how the model is split, with the preference method behind it.
+
+    Small experts are LoRA themselves; beside larger ones the part that changes is named too.
+    """
+    part, experts = part_words(job), experts_words(job)
+    words = experts if job.moe.kind == "lora-experts" else ", ".join(filter(None, (part, experts)))
     if job.method.kind == "sft":
         return words
     beta = getattr(job.method.settings, "beta", None)
