@@ -26,6 +26,7 @@ from gui.state.costs import Costs, choices_problem, costs_of
 from gui.state.experts import (
     adapter_problem_words,
     base_of,
+    export_formats,
     field_problem,
     has_experts,
     split_problems,
@@ -147,7 +148,7 @@ class MethodPage(Page):
         costs = costs_of(job, machine, rows)
         full = costs_of(with_kind(job, "adapter", "full"), machine, rows)
         base = base_of(job)
-        self.adapters.fill(job, self._blocked(full, base))
+        self.adapters.fill(job, self._blocked(full, base), export_formats(job, base))
         self.experts.fill(job, base, split_problems(job, base, machine, rows))
         self.pair.set_apart(job.moe.kind == "assemble")
         self._fill_experts_foot(MOE[job.moe.kind])

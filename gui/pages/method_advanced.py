@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from engine.job.errors import JobError
 from engine.job.job import CARD_SECTIONS, Job, with_value
+from engine.job.moe_settings import GROUP, ROUTER
 from engine.job.rates import usual_rate
 from engine.job.sections import (
     DeviceSection,
@@ -32,10 +34,22 @@ SECTIONS = {
     "watch": WatchSection,
     "device": DeviceSection,
 }
-TABS = (
-    *("Steps", "Optimizer", "Method", "Adapter", "Experts", "Router", "Text", "Precision"),
-    "Checking and saving",
-)
+TABS = {
+    "Steps": ("Steps",),
+    "Optimizer": ("Optimizer",),
+    "Method": ("Method",),
+    "Adapter": ("Adapter",),
+    "Experts": (GROUP, ROUTER),
+    "Text": ("Text",),
+    "Precision": ("Precision",),
+    "Checking and saving": ("Checking and saving",),
+}
+"""The groups of settings that stand under each tab."""
+
+SHORT = {"Checking and saving": "Saving"}
+"""Words of a tab where all of them have little room."""
+
+_NARROW = 840  # pixels of a card in which eight tabs need the short words
 
 
 class AdvancedCard(Card):
@@ -88,7 +102,7 @@ class AdvancedCard(Card):
         self.words.setText(note)
         if self.form is not None:
             self.form.set_values(values, defaults)
-            self._mark_tabs(changed)
+            self._mark_tabs()
 
     def _top(self) -> QHBoxLayout:
         row = QHBoxLayout()
@@ -110,6 +124,11 @@ class AdvancedCard(Card):
             row.addWidget(widget)
         return row
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if (event.size().width() < _NARROW) != (event.oldSize().width() < _NARROW):
+            self._name_tabs()
+
     def toggle(self) -> None:
         """Fold or unfold."""
         is_open = not self.inner.isVisibleTo(self)
@@ -128,20 +147,32 @@ class AdvancedCard(Card):
         self.form = Form(self._fields)
         self.form.changed.connect(self._change)
         self._layout.addWidget(self.form)
-        groups = [group for group in TABS if group in self.form.groups()]
-        current = self.tabs.value() if self.tabs.value() in groups else groups[0]
-        self.tabs.set_options([(group, group) for group in groups], current)
+        tabs = [tab for tab in TABS if self._keys_of(tab)]
+        current = self.tabs.value() if self.tabs.value() in tabs else tabs[0]
+        self.tabs.set_options([(tab, tab) for tab in tabs], current)
+        self._name_tabs()
         self._show_tab(current)
 
-    def _show_tab(self, group: str) -> None:
-        if self.form is not None:
-            self.form.show_only(self.form.groups().get(group, []))
+    def _name_tabs(self) -> None:
+        for tab, _ in self.tabs.options():
+            self.tabs.set_label(tab, SHORT.get(tab, tab) if self.width() < _NARROW else tab)
+        self._mark_tabs()
 
-    def _mark_tabs(self, changed: list[str]) -> None:
-        assert self.form is not None
-        for group, keys in self.form.groups().items():
-            if group in TABS:
-                self.tabs.set_marked(group, any(key in changed for key in keys))
+    def _show_tab(self, tab: str) -> None:
+        if self.form is not None:
+            self.form.show_only(self._keys_of(tab))
+
+    def _keys_of(self, tab: str) -> list[str]:
+        """The fields under a tab."""
+        groups = self.form.groups() if self.form is not None else {}
+        return [key for group in TABS.get(tab, ()) for key in groups.get(group, [])]
+
+    def _mark_tabs(self) -> None:
+        if self.form is None:
+            return
+        changed = self.form.changed_keys()
+        for tab, _ in self.tabs.options():
+            self.tabs.set_marked(tab, any(key in changed for key in self._keys_of(tab)))
 
     def _find(self, text: str) -> None:
         if self.form is not None:

@@ -124,7 +124,9 @@ class ExpertsCard(Card):
             self.sources.fill()
         count = len(rows_of(job)) if is_assembled else settings.experts
         _offer(self.count, [], count)
-        _offer(self.each, [n for n in COUNTS if n <= count], settings.top_k)
+        each = [n for n in COUNTS if n <= count]
+        _offer(self.each, each, settings.top_k)
+        self.each_row.setVisible(each != [settings.top_k])  # of two experts there is nothing to choose
         self._say(field_problem(job, "moe.top_k", settings.top_k, base))
 
     def _fill_router(self, job: Job, base: ModelInfo | None) -> None:
@@ -150,7 +152,9 @@ class ExportedCard(Card):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent=parent, padding=16)
-        self.body.addWidget(TermLabel(self.tr("The exported model"), self.tr("as one complete model"), "strong"))
+        self.body.addWidget(
+            TermLabel(self.tr("The exported model"), self.tr("as one complete model"), "strong")
+        )
         self.facts = KeyValues(4)
         self.body.addWidget(self.facts)
 

@@ -21,7 +21,11 @@ EPOCHS = {"quick": 1.0, "standard": 3.0, "thorough": 6.0}
 OWN = "own"
 LONGEST = 32768
 LEAST_WIDTH = 600  # pixels that the card wants where it stands beside another
-_SLIDER, _NARROW_SLIDER, _NARROW = 360, 270, 760  # pixels of a slider, and of a card that has no room for a long one
+_SLIDER, _NARROW_SLIDER, _NARROW = (
+    360,
+    270,
+    760,
+)  # pixels of a slider, and of a card that has no room for a long one
 _GENTLER, _STRONGER = 100, 50  # how far the slider goes to either side of the adapter's own learning rate
 
 

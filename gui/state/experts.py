@@ -3,7 +3,9 @@
 import dataclasses
 from collections.abc import Callable
 
+from engine.job.adapters import ADAPTERS
 from engine.job.errors import EngineError, JobError
+from engine.job.exports import EXPORTS, export_problem
 from engine.job.job import Choice, Job, with_kind, with_value
 from engine.job.moe import MOE
 from engine.job.moe_clashes import refuse_company, refuse_moe_clashes
@@ -14,7 +16,9 @@ from engine.library.lineage import as_trained
 from engine.library.lora_mixture import (
     ExportSize,
     export_size,
+    is_lora_mixture,
     lora_mixture_count,
+    lora_mixture_export_problem,
     refuse_lora_mixture,
 )
 from engine.library.memory_need import DTYPE_BYTES
@@ -47,7 +51,9 @@ def refuse_base(job: Job, base: ModelInfo) -> None:
     refuse_mixture(job, base)
 
 
-def split_problems(job: Job, base: ModelInfo | None, machine: Machine, rows: RowStats | None) -> dict[str, str]:
+def split_problems(
+    job: Job, base: ModelInfo | None, machine: Machine, rows: RowStats | None
+) -> dict[str, str]:
     """By kind, why a way to split cannot be chosen now, in a few words; ways that can are left out.
 
     To keep the model as it is can always be chosen. What no other choice can change, the model itself, comes first.
@@ -114,6 +120,21 @@ def complete(job: Job) -> Job:
     prompts = (*settings.prompts, *("",) * (len(sources) - len(settings.prompts)))
     filled = dataclasses.replace(settings, sources=sources, prompts=prompts)
     return dataclasses.replace(job, moe=Choice(job.moe.kind, filled))
+
+
+def export_formats(job: Job, base: ModelInfo | None) -> list[str]:
+    """The formats in which what is learned can leave; a model that is split leaves as one with its experts."""
+    able = [kind for kind in EXPORTS if not export_problem(ADAPTERS[job.adapter.kind], kind)[0]]
+    if job.moe.kind == "none" or base is None:
+        return able
+    if is_lora_mixture(job):
+        return [kind for kind in able if not lora_mixture_export_problem(base.model_type, kind)[0]]
+    return ["merged"]
+
+
+def own_experts_words(base: ModelInfo | None) -> str:
+    """That a model has experts of its own, such as "8 of its own, 2 per token"; "" for a dense one."""
+    return f"{base.experts} of its own, {base.top_k} per token" if base is not None and base.experts else ""
 
 
 def expert_bytes(job: Job, base: ModelInfo) -> int:

@@ -48,6 +48,11 @@ def rate_words(value: float) -> str:
     return f"{mantissa.removesuffix('.0')}e{int(exponent)}" if value else "0"
 
 
+def capital(words: str) -> str:
+    """The words as the beginning of a line."""
+    return f"{words[:1].upper()}{words[1:]}"
+
+
 def count_words(value: float) -> str:
     """A whole number with its groups."""
     return QLocale().toString(round(value))
@@ -89,13 +94,19 @@ def experts_words(job: Job) -> str:
             return ""
 
 
-def method_words(job: Job) -> str:
-    """Such as "LoRA rank 16", or how the model is split, with the preference method behind it.
+def how_words(job: Job) -> str:
+    """Such as "LoRA rank 16", or how the model is split.
 
     Small experts are LoRA themselves; beside larger ones the part that changes is named too.
     """
-    part, experts = part_words(job), experts_words(job)
-    words = experts if job.moe.kind == "lora-experts" else ", ".join(filter(None, (part, experts)))
+    experts = experts_words(job)
+    parts = (experts,) if job.moe.kind == "lora-experts" else (part_words(job), experts)
+    return ", ".join(filter(None, parts))
+
+
+def method_words(job: Job) -> str:
+    """How it changes, with the preference method behind it."""
+    words = how_words(job)
     if job.method.kind == "sft":
         return words
     beta = getattr(job.method.settings, "beta", None)

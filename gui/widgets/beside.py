@@ -18,6 +18,7 @@ class Beside(QWidget):
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
+        self._pair = (first, second)
         self._least = sum(least) + gap
         self._is_apart = False
         self._layout = QBoxLayout(QBoxLayout.Direction.TopToBottom, self)
@@ -40,7 +41,7 @@ class Beside(QWidget):
 
     def minimumSizeHint(self) -> QSize:
         # As narrow as below each other, however they stand: else the window could not become narrow again.
-        widest = max(self._layout.itemAt(place).minimumSize().width() for place in range(2))
+        widest = max(widget.minimumSizeHint().width() for widget in self._pair)
         return QSize(widest, super().minimumSizeHint().height())
 
     def resizeEvent(self, event: QResizeEvent) -> None:

@@ -3,9 +3,12 @@
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QGridLayout, QLineEdit, QWidget
 
+from gui import theme
 from gui.widgets.buttons import IconButton
 from gui.widgets.labels import Label
 from gui.widgets.look import set_look
+
+_PLACE = 9  # pixels of a number, so that all lines begin alike
 
 
 class ExpertLine(QWidget):
@@ -40,8 +43,10 @@ class ExpertLine(QWidget):
         self.remove_button.clicked.connect(self.removed)
         self.problem = Label("", "smalltext", tone="warn", wrap=True)
         self.problem.hide()
+        place = Label(str(number), "small")
+        place.setFixedWidth(theme.scaled(_PLACE))
         row = (
-            Label(str(number), "small"),
+            place,
             self.source,
             self.folder_button,
             self.run_button,
