@@ -53,7 +53,7 @@ _NARROW = 840  # pixels of a card in which eight tabs need the short words
 
 
 class AdvancedCard(Card):
-    """Folded at first. The form is made anew when another card is chosen."""
+    """Folded at first. The form gets other fields when another card is chosen."""
 
     def __init__(
         self,
@@ -141,12 +141,12 @@ class AdvancedCard(Card):
 
     def _build(self, shown: tuple[object, ...]) -> None:
         self._shown = shown
-        if self.form is not None:
-            self._layout.removeWidget(self.form)
-            self.form.deleteLater()
-        self.form = Form(self._fields)
-        self.form.changed.connect(self._change)
-        self._layout.addWidget(self.form)
+        if self.form is None:
+            self.form = Form(self._fields)
+            self.form.changed.connect(self._change)
+            self._layout.addWidget(self.form)
+        else:
+            self.form.set_fields(self._fields)
         tabs = [tab for tab in TABS if self._keys_of(tab)]
         current = self.tabs.value() if self.tabs.value() in tabs else tabs[0]
         self.tabs.set_options([(tab, tab) for tab in tabs], current)

@@ -12,13 +12,13 @@ from gui.state.experts import base_of, own_experts_words
 from gui.state.words import (
     capital,
     data_words,
-    experts_words,
     how_words,
     model_words,
     part_words,
     rate_words,
     size_words,
     span_words,
+    split_words,
 )
 from gui.widgets.buttons import Button
 from gui.widgets.card import Card
@@ -134,7 +134,7 @@ class TrainIdle(QWidget):
 
     def _experts(self, job: Job) -> list[tuple[str, str]]:
         """How the model is split into experts; nothing for one that has none."""
-        words = experts_words(job) or own_experts_words(base_of(job))
+        words = split_words(job) or own_experts_words(base_of(job))
         return [(self.tr("Split into experts"), capital(words))] if words else []
 
     def _refresh_checks(self, job: Job, missing: str) -> None:

@@ -80,14 +80,14 @@ def part_words(job: Job) -> str:
     return f"{adapter} rank {rank}" if rank else adapter
 
 
-def experts_words(job: Job) -> str:
-    """How the model is split, such as "mixture of LoRA experts, 8 experts, 2 per token"; "" where it is not."""
+def split_words(job: Job) -> str:
+    """How the model is split, such as "8 small experts, 2 per token"; "" where it is not."""
     settings = job.moe.settings
     match settings:
         case LoraExpertsSettings():
-            return f"mixture of LoRA experts, {settings.experts} experts, {settings.top_k} per token"
+            return f"{settings.experts} small experts, {settings.top_k} per token"
         case UpcycleSettings():
-            return f"grown into {settings.experts} full experts, {settings.top_k} per token"
+            return f"{settings.experts} full experts, {settings.top_k} per token"
         case AssembleSettings():
             return f"assembled from {len(settings.sources)} models, {settings.top_k} per token"
         case _:
@@ -95,13 +95,11 @@ def experts_words(job: Job) -> str:
 
 
 def how_words(job: Job) -> str:
-    """Such as "LoRA rank 16", or how the model is split.
-
-    Small experts are LoRA themselves; beside larger ones the part that changes is named too.
-    """
-    experts = experts_words(job)
-    parts = (experts,) if job.moe.kind == "lora-experts" else (part_words(job), experts)
-    return ", ".join(filter(None, parts))
+    """Such as "LoRA rank 16", with the experts behind it, or "mixture of LoRA experts, 8 experts, 2 per token"."""
+    settings = job.moe.settings
+    if isinstance(settings, LoraExpertsSettings):
+        return f"mixture of LoRA experts, {settings.experts} experts, {settings.top_k} per token"
+    return ", ".join(filter(None, (part_words(job), split_words(job))))
 
 
 def method_words(job: Job) -> str:

@@ -36,17 +36,27 @@ class Form(QWidget):
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setHorizontalSpacing(40)
         self._grid.setVerticalSpacing(8)
-        self._columns = 0
         self._words = ""
         self._only: set[str] | None = None
         self._rows: dict[str, FormRow] = {}
         self._none = Label(self.tr("No setting has these words."), "muted", parent=self)
         self._none.hide()
+        self._columns = 1
+        self.set_fields(fields)
+
+    def set_fields(self, fields: Iterable[tuple[str, SettingField]]) -> None:
+        """Edit these fields from now on. The rows of those that stay are kept: making them all takes long."""
+        before, self._rows = self._rows, {}
         for key, field in fields:
-            row = FormRow(key, field, self)
-            row.changed.connect(self.changed)
-            self._rows[key] = row
-        self._arrange(1)
+            kept = before.get(key)
+            is_same = kept is not None and kept.field == field
+            self._rows[key] = kept if kept is not None and is_same else self._new_row(key, field)
+        for row in before.values():
+            if self._rows.get(row.key) is not row:
+                self._grid.removeWidget(row)
+                row.hide()
+                row.deleteLater()
+        self._arrange(self._columns)
 
     def set_values(self, values: Mapping[str, object], base: Mapping[str, object] | None = None) -> None:
         """Show values by dotted name; `base` is what counts as unchanged, each field's default unless given."""
@@ -101,6 +111,11 @@ class Form(QWidget):
         columns = 2 if event.size().width() >= TWO_COLUMNS else 1
         if columns != self._columns:
             self._arrange(columns)
+
+    def _new_row(self, key: str, field: SettingField) -> FormRow:
+        row = FormRow(key, field, self)
+        row.changed.connect(self.changed)
+        return row
 
     def _arrange(self, columns: int) -> None:
         self._columns = columns
