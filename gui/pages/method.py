@@ -63,7 +63,8 @@ class MethodPage(Page):
         self.pair = Beside(self.experts, self._simple_column(), _SHARES, (_EXPERTS_WIDTH, LEAST_WIDTH))
         self.advanced = AdvancedCard(state.draft, self._refusal, lambda: has_experts(state.draft.job))
         self.strip = EstimateStrip()
-        self.body.addWidget(self._scrolled(), 1)
+        self.area = self._scrolled()
+        self.body.addWidget(self.area, 1)
         self.body.addWidget(self.strip)
         self._connect()
 

@@ -74,10 +74,10 @@ class ExpertSources(QWidget):
         return line
 
     def _set_source(self, place: int, text: str) -> None:
-        self._replace(place, (cleaned(text, may_be_hub=True), self._rows[place][1]))
+        self._replace(place, (cleaned(text, may_be_name=True), self._rows[place][1]))
 
     def _set_prompts(self, place: int, text: str) -> None:
-        self._replace(place, (self._rows[place][0], cleaned(text, may_be_hub=False)))
+        self._replace(place, (self._rows[place][0], cleaned(text, may_be_name=False)))
 
     def _remove(self, place: int) -> None:
         self._put((*self._rows[:place], *self._rows[place + 1 :]))

@@ -8,7 +8,7 @@ from engine.job.errors import EngineError
 from engine.job.job import Job
 from engine.job.moe_settings import AssembleSettings
 from engine.library.assembling import read_prompts, refuse_source
-from engine.library.models import ModelInfo, is_hub_id
+from engine.library.models import ModelInfo
 from engine.library.runs import list_runs
 from gui.state.background import in_background
 from gui.state.draft import Draft
@@ -67,11 +67,14 @@ def rows_of(job: Job) -> Rows:
     return tuple(zip(sources, prompts, strict=True))
 
 
-def cleaned(text: str, *, may_be_hub: bool) -> str:
-    """What a person wrote, as the job holds it: a path complete, as the job lies elsewhere; a hub's name as it is."""
+def cleaned(text: str, *, may_be_name: bool) -> str:
+    """What a person wrote, as the job holds it: a path complete, as the job lies elsewhere.
+
+    What is not there may be the name of a run or of a model of the hub, which stays.
+    """
     text = text.strip()
     path = Path(text).expanduser()
-    is_name = may_be_hub and is_hub_id(text) and not path.exists()
+    is_name = may_be_name and not path.exists()
     return text if not text or is_name else str(path.absolute())
 
 
