@@ -142,11 +142,11 @@ class AdvancedCard(Card):
     def _build(self, shown: tuple[object, ...]) -> None:
         self._shown = shown
         if self.form is None:
-            self.form = Form(self._fields)
+            self.form = Form(())
+            self.form.show_only(())  # until the tab is known
             self.form.changed.connect(self._change)
             self._layout.addWidget(self.form)
-        else:
-            self.form.set_fields(self._fields)
+        self.form.set_fields(self._fields)
         tabs = [tab for tab in TABS if self._keys_of(tab)]
         current = self.tabs.value() if self.tabs.value() in tabs else tabs[0]
         self.tabs.set_options([(tab, tab) for tab in tabs], current)
