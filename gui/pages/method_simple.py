@@ -26,6 +26,7 @@ _SLIDER, _NARROW_SLIDER, _NARROW = (
     270,
     760,
 )  # pixels of a slider, and of a card that has no room for a long one
+_SPACE = 12  # pixels between the parts of a row
 _GENTLER, _STRONGER = 100, 50  # how far the slider goes to either side of the adapter's own learning rate
 
 
@@ -39,7 +40,7 @@ class SimpleCard(Card):
         self._names = names
         self.length = Segmented(list(names.items()), "", self.tr("How long"))
         self.length.changed.connect(self._choose_length)
-        self._add_row(self.tr("How long"), self.tr("epochs"), self.length)
+        self._length_label = self._add_row(self.tr("How long"), self.tr("epochs"), self.length)
         self.body.addWidget(Line())
         self.rate = ValueSlider(
             1e-6,
@@ -84,6 +85,7 @@ class SimpleCard(Card):
         super().resizeEvent(event)
         for slider in (self.rate, self.tokens):
             slider.setFixedWidth(_NARROW_SLIDER if self.width() < _NARROW else _SLIDER)
+        self._fit_length()
 
     def _fill_rate(self, job: Job) -> None:
         """The adapter's own rate stands near the middle of the slider, whatever its size."""
@@ -117,6 +119,16 @@ class SimpleCard(Card):
             epochs_words = self.tr("{n} epochs").format(n=f"{job.train.epochs:g}")
             options.append((OWN, steps if job.train.steps else epochs_words))
         self.length.set_options(options, chosen)
+        self._fit_length()
+
+    def _fit_length(self) -> None:
+        """Long times take the room of the term: a choice that is cut would be worse."""
+        margins = self.body.contentsMargins()
+        words, term = self._length_label.label.sizeHint(), self._length_label.term.sizeHint()
+        room = self.width() - margins.left() - margins.right() - 2 * _SPACE
+        self._length_label.term.setVisible(
+            words.width() + term.width() + self.length.sizeHint().width() <= room
+        )
 
     def _choose_length(self, key: str) -> None:
         if key in EPOCHS:
@@ -124,10 +136,11 @@ class SimpleCard(Card):
             train = dataclasses.replace(job.train, epochs=EPOCHS[key], steps=None)
             self._state.draft.replace(dataclasses.replace(job, train=train))
 
-    def _add_row(self, label: str, term: str, editor: QWidget, note: QWidget | None = None) -> None:
+    def _add_row(self, label: str, term: str, editor: QWidget, note: QWidget | None = None) -> TermLabel:
         row = QHBoxLayout()
-        row.setSpacing(12)
-        row.addWidget(TermLabel(label, term))
+        row.setSpacing(_SPACE)
+        words = TermLabel(label, term)
+        row.addWidget(words)
         if note is not None:
             row.addWidget(note)
         row.addStretch(1)
@@ -135,3 +148,4 @@ class SimpleCard(Card):
             editor.setFixedWidth(_NARROW_SLIDER)
         row.addWidget(editor)
         self.body.addLayout(row)
+        return words

@@ -4,9 +4,11 @@ from PySide6.QtCore import QSize
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QBoxLayout, QWidget
 
+from gui import theme
+
 
 class Beside(QWidget):
-    """`shares` of the width while they stand beside each other; `least` pixels each must have for that."""
+    """`shares` of the width while they stand beside each other; `least` pixels each must have for that, unscaled."""
 
     def __init__(
         self,
@@ -19,7 +21,7 @@ class Beside(QWidget):
     ) -> None:
         super().__init__(parent)
         self._pair = (first, second)
-        self._least = sum(least) + gap
+        self._least, self._gap = least, gap
         self._is_apart = False
         self._layout = QBoxLayout(QBoxLayout.Direction.TopToBottom, self)
         self._layout.setContentsMargins(0, 0, 0, 0)
@@ -49,7 +51,8 @@ class Beside(QWidget):
         self._arrange()
 
     def _arrange(self) -> None:
-        is_beside = not self._is_apart and self.width() >= self._least
+        least = sum(map(theme.scaled, self._least)) + self._gap
+        is_beside = not self._is_apart and self.width() >= least
         if is_beside != self.is_beside:
             directions = (QBoxLayout.Direction.TopToBottom, QBoxLayout.Direction.LeftToRight)
             self._layout.setDirection(directions[is_beside])

@@ -4,6 +4,7 @@ import pytest
 
 from engine.job.job import job_from_values, job_values
 from gui.state.runs import RunsState, differing_settings
+from gui.state.steps import step_marks
 from gui.state.words import parameters_words
 from tests.gui.waiting import rest, until
 from tests.gui.windows import ended_run, opened, quick_job, still_state
@@ -59,6 +60,7 @@ def test_train_blames_the_method_where_the_model_cannot_be_split(window, tmp_pat
     assert page.checks["method"][1].text().startswith(words)
     assert page.checks["model"][1].text() == "gemma"
     assert window.state.start_run() is None
+    assert step_marks(window.state)["method"] == "attention"
 
 
 def test_train_waits_for_the_models_that_are_assembled(window, tmp_path):
@@ -73,6 +75,17 @@ def test_train_waits_for_the_models_that_are_assembled(window, tmp_path):
     assert page.checks["method"][1].text() == page.start_button.blocked_reason
     window.state.draft.set_value("moe.sources", ("starter", "starter"))
     until(lambda: page.start_button.blocked_reason == "", 10, "the run to be ready")
+
+
+def test_the_rail_follows_what_was_seen_of_the_models(window, tmp_path):
+    prompts = tmp_path / "p.txt"
+    moe = {"kind": "assemble", "sources": ["starter"] * 2, "prompts": [str(prompts)] * 2}
+    window.state.draft.replace(asked(moe=moe, adapter={"kind": "full"}))
+    mark = lambda: window.rail.buttons["method"].mark()  # noqa: E731
+    until(lambda: mark() == "attention", 10, "the missing file to be seen")
+    prompts.write_text("one\n")
+    window.go("method")
+    until(lambda: mark() != "attention", 10, "the file to be seen")
 
 
 def test_runs_lists_and_compares_how_models_were_split(window):
