@@ -81,7 +81,7 @@ def test_the_rail_follows_what_was_seen_of_the_models(window, tmp_path):
     prompts = tmp_path / "p.txt"
     moe = {"kind": "assemble", "sources": ["starter"] * 2, "prompts": [str(prompts)] * 2}
     window.state.draft.replace(asked(moe=moe, adapter={"kind": "full"}))
-    mark = lambda: window.rail.buttons["method"].mark()  # noqa: E731
+    mark = window.rail.buttons["method"].mark
     until(lambda: mark() == "attention", 10, "the missing file to be seen")
     prompts.write_text("one\n")
     window.go("method")
