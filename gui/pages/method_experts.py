@@ -13,7 +13,7 @@ from engine.library.models import ModelInfo
 from gui.pages.method_sources import ExpertSources
 from gui.state.app_state import AppState
 from gui.state.assembling import rows_of
-from gui.state.experts import expert_bytes, exported, field_problem, with_expert_value
+from gui.state.experts import expert_bytes, export_caveat, exported, field_problem, with_expert_value
 from gui.state.words import parameters_words, size_words
 from gui.widgets.buttons import Button
 from gui.widgets.card import Card
@@ -157,12 +157,17 @@ class ExportedCard(Card):
         )
         self.facts = KeyValues(4)
         self.body.addWidget(self.facts)
+        self.caveat = Label("", "smalltext", tone="warn", wrap=True)
+        self.body.addWidget(self.caveat)
 
     def fill(self, job: Job, base: ModelInfo | None) -> None:
         """Follow the draft."""
         size = exported(job, base) if base is not None else None
         self.setVisible(size is not None)
-        if size is not None:
+        if base is not None and size is not None:
+            words = export_caveat(job, base)
+            self.caveat.setText(words)
+            self.caveat.setVisible(bool(words))
             self.facts.set_pairs(
                 [
                     (self.tr("Parameters"), parameters_words(size.parameters)),

@@ -14,6 +14,7 @@ from engine.library.devices import SMALLEST_FOR_BFLOAT16, Machine
 from engine.library.estimate import RowStats, estimate
 from engine.library.lineage import as_trained
 from engine.library.lora_mixture import (
+    QWEN2_CAVEAT,
     ExportSize,
     export_size,
     is_lora_mixture,
@@ -22,7 +23,7 @@ from engine.library.lora_mixture import (
     refuse_lora_mixture,
 )
 from engine.library.memory_need import DTYPE_BYTES
-from engine.library.mixtures import refuse_mixture, refuse_to_grow
+from engine.library.mixtures import GROWN, refuse_mixture, refuse_to_grow
 from engine.library.models import ModelInfo, describe, locate_model
 from gui.state.words import memory_words
 
@@ -120,6 +121,12 @@ def complete(job: Job) -> Job:
     prompts = (*settings.prompts, *("",) * (len(sources) - len(settings.prompts)))
     filled = dataclasses.replace(settings, sources=sources, prompts=prompts)
     return dataclasses.replace(job, moe=Choice(job.moe.kind, filled))
+
+
+def export_caveat(job: Job, base: ModelInfo) -> str:
+    """Where the exported model cannot be used, "" where every program with its family can."""
+    is_split = job.moe.kind != "none"
+    return QWEN2_CAVEAT if is_split and GROWN.get(base.model_type) == "qwen2_moe" else ""
 
 
 def export_formats(job: Job, base: ModelInfo | None) -> list[str]:

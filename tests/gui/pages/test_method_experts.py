@@ -247,6 +247,8 @@ def test_what_the_exported_model_will_be_is_shown_before_anything_is_trained(pag
         f"Size on disk: {size_words(whole * 4)}",  # in 32 bits, as it is so small
         f"Memory to use it: {size_words(whole * 4)}",
     } <= said
+    assert page.exported.caveat.isHidden() is (kind != "qwen2")
+    assert page.exported.caveat.text().startswith("Qwen2 models of experts" if kind == "qwen2" else "")
 
 
 @pytest.mark.parametrize("kind", MOE)
