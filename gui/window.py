@@ -168,6 +168,7 @@ class MainWindow(QMainWindow):
         state.notice.connect(self._show_notice)
         state.draft.changed.connect(self._refresh_marks)
         state.inspection.settled.connect(self._refresh_marks)
+        state.assembling.changed.connect(self._refresh_marks)
         state.run_changed.connect(self._run_changed)
         state.machine.changed.connect(self._show_machine)
         state.preferences_changed.connect(self._wear_theme)

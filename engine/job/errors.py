@@ -5,17 +5,19 @@ class EngineError(Exception):
     """A fault to show as it is: `title` (what happened and where) and `advice` (what to do).
 
     `detail` is for the log alone. `exit_code` is what the command line ends with. `remedy`: the setting that would
-    do away with it, as "field=value", "" when there is none.
+    do away with it, as "field=value", "" when there is none. `brief` says the title in the words of the window, which
+    does not show the names of a job file: for a card or a field with little room.
     """
 
     exit_code = 1
     remedy = ""
 
-    def __init__(self, title: str, advice: str = "", detail: str = "") -> None:
+    def __init__(self, title: str, advice: str = "", detail: str = "", brief: str = "") -> None:
         super().__init__(title)
         self.title = title
         self.advice = advice
         self.detail = detail
+        self.brief = brief or title
 
     def __str__(self) -> str:
         return f"{self.title} {self.advice}".strip()

@@ -264,7 +264,9 @@ def _with_own_files(choice: Choice, folder: Path) -> Choice:
     if not isinstance(choice.settings, AssembleSettings):
         return choice
     sources = tuple(_resolved_model(source, folder) for source in choice.settings.sources)
-    prompts = tuple(str((folder / Path(path).expanduser()).resolve()) for path in choice.settings.prompts)
+    prompts = tuple(
+        path and str((folder / Path(path).expanduser()).resolve()) for path in choice.settings.prompts
+    )
     return Choice(choice.kind, dataclasses.replace(choice.settings, sources=sources, prompts=prompts))
 
 

@@ -88,14 +88,16 @@ def _expert_count(job: Job, model: ModelInfo) -> int:
 
 
 def as_exported(job: Job, model: ModelInfo) -> ModelInfo:
-    """The stock model of experts that the run's export will be."""
+    """The stock model that the run's export will be; `model` is the base as its folder has it."""
     settings = job.moe.settings
+    if not isinstance(settings, LoraExpertsSettings):
+        return with_experts(job, model)
     grown = UpcycleSettings(experts=settings.experts, top_k=settings.top_k)
     return with_experts(replace(job, moe=Choice("upcycle", grown)), model)
 
 
 def export_size(job: Job, model: ModelInfo, dtype: str) -> ExportSize:
-    """What the export of a mixture of LoRA experts takes in numbers of `dtype`, computed before it is made."""
+    """What the export as one complete model takes in numbers of `dtype`, computed before it is made."""
     found = as_exported(job, model)
     taken = found.parameters * DTYPE_BYTES[dtype]
     return ExportSize(found.parameters, found.active, taken, taken)

@@ -92,22 +92,30 @@ def refuse_mixture(job: Job, model: ModelInfo) -> None:
     """
     settings = job.moe.settings
     is_kept = isinstance(settings, KeepSettings)
-    if isinstance(settings, UpcycleSettings | AssembleSettings):
-        _refuse_family(model)
+    refuse_to_grow(job, model)
     grown = with_experts(job, model)
     if is_kept and settings.train_router and not grown.experts:
         title = f"'moe.train_router' is on, but {model.name} has no experts to choose from."
-        raise JobError(title, "Switch it off, or choose a way to grow experts.")
+        advice = "Switch it off, or choose a way to grow experts."
+        raise JobError(title, advice, brief="This model has no experts to choose from.")
     if is_kept and settings.train_router and job.adapter.kind not in ("lora", "full"):
         title = f"'moe.train_router' is on, but the adapter '{job.adapter.kind}' does not reach the router."
-        raise JobError(title, "Set 'adapter.kind' to 'lora' or 'full', or switch it off.")
+        advice = "Set 'adapter.kind' to 'lora' or 'full', or switch it off."
+        raise JobError(title, advice, brief="The router learns with LoRA and with full training alone.")
     if grown.experts and job.model.quantization != "none":
         title = "The experts of a model cannot be compressed ('model.quantization')."
-        raise JobError(title, "Set 'model.quantization' to 'none'.")
+        advice = "Set 'model.quantization' to 'none'."
+        raise JobError(title, advice, brief="The experts of a model cannot be compressed.")
     if grown.experts and job.adapter.kind in ("lora", "dora") and _reaches_stacks(job):
         title, advice = stack_problem(job.adapter.settings)
         if title:
             raise JobError(title, advice)
+
+
+def refuse_to_grow(job: Job, model: ModelInfo) -> None:
+    """Raise ModelError, in one sentence, where the job wants full experts that this base cannot grow."""
+    if isinstance(job.moe.settings, UpcycleSettings | AssembleSettings):
+        _refuse_family(model)
 
 
 def router_learns(job: Job, model: ModelInfo) -> bool:

@@ -7,15 +7,15 @@ trained apart and joined so are the start of Branch-Train-MiX (Sukhbaatar et al.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from engine.job.errors import DataError, ModelError
+from engine.job.errors import ModelError
 from engine.job.moe_settings import AssembleSettings
+from engine.library.assembling import read_prompts
 from engine.library.lineage import lineage
 from engine.library.mixtures import mixture_problem
 from engine.models.beginning import load_beginning, reads_alike
@@ -25,7 +25,6 @@ from engine.models.targets import decoder_layers
 from engine.models.upcycle import mixture_of
 
 _FEED_FORWARD = ".mlp."
-_MOST_PROMPTS = 256  # of each topic; more hardly move a mean
 _SHARPNESS = 8.0  # length of a router's rows: how sure it is of the better expert before it has learned
 
 
@@ -44,21 +43,6 @@ def assemble(loaded: LoadedModel, settings: AssembleSettings, seed: int) -> Any:
     layers = [list(experts) for experts in zip(*parts, strict=True)]
     chance = torch.Generator().manual_seed(seed)
     return mixture_of(loaded.model, layers, routers, settings.top_k, chance)
-
-
-def read_prompts(path: str) -> list[str]:
-    """The prompts in a text file, one a line; raises DataError naming the file when there is none."""
-    try:
-        lines = Path(path).expanduser().read_text(encoding="utf-8-sig").splitlines()
-    except OSError as error:
-        title = f"The prompts in {path} ('moe.prompts') cannot be read: {error.strerror}."
-        raise DataError(title, "Give a text file with one prompt a line.") from None
-    except UnicodeDecodeError:
-        raise DataError(f"{path} ('moe.prompts') is not UTF-8 text.", "Save it as UTF-8.") from None
-    prompts = [line.strip() for line in lines if line.strip()]
-    if not prompts:
-        raise DataError(f"{path} ('moe.prompts') holds no prompt.", "Write one prompt a line.")
-    return prompts[:_MOST_PROMPTS]
 
 
 def routers_from(base: LoadedModel, topics: Sequence[Sequence[str]]) -> list[Tensor]:

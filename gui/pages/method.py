@@ -2,33 +2,49 @@
 
 from pathlib import Path
 
-from PySide6.QtWidgets import QFileDialog, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 
 from engine.job.adapters import ADAPTERS
-from engine.job.cards import AdapterCard
+from engine.job.cards import AdapterCard, MoeCard
 from engine.job.clashes import adapter_problem
 from engine.job.errors import EngineError
 from engine.job.job import Job, with_kind
+from engine.job.moe import MOE
 from engine.job.words import learns_all_words
 from engine.library.compression import quantization_problem
+from engine.library.models import ModelInfo
 from gui.language import QT_TRANSLATE_NOOP
 from gui.pages.method_advanced import AdvancedCard
 from gui.pages.method_cards import AdapterCards, LossCards, TaskCards
-from gui.pages.method_simple import SimpleCard
+from gui.pages.method_experts import ExpertsCard, ExportedCard
+from gui.pages.method_foot import CardFoot
+from gui.pages.method_simple import LEAST_WIDTH, SimpleCard
 from gui.pages.method_strip import EstimateStrip
 from gui.pages.page import Page
 from gui.state.app_state import AppState
 from gui.state.costs import Costs, choices_problem, costs_of
+from gui.state.experts import (
+    adapter_problem_words,
+    base_of,
+    export_formats,
+    field_problem,
+    has_experts,
+    split_problems,
+    with_split,
+)
 from gui.state.presets import load_preset, save_preset
-from gui.state.words import data_words, model_words, size_words
+from gui.state.words import data_words, memory_words, model_words
+from gui.widgets.beside import Beside
 from gui.widgets.buttons import Button
-from gui.widgets.look import set_look
+from gui.widgets.fit_scroll import FitScroll
 
 HELP = QT_TRANSLATE_NOOP(
     "MethodPage",
     "The task follows from your data. LoRA trains a small adapter beside the model and is right for most runs. "
     "The strip below shows what your choice will need; every edit changes it at once.",
 )
+_SHARES = (38, 62)  # of the width, for the experts and the simple choices
+_EXPERTS_WIDTH = 350  # pixels that the experts' card wants where it stands beside another
 
 
 class MethodPage(Page):
@@ -40,16 +56,22 @@ class MethodPage(Page):
         self.tasks = TaskCards()
         self.losses = LossCards()
         self.adapters = AdapterCards()
+        self.experts = ExpertsCard(state)
+        self.experts_foot = CardFoot()
         self.simple = SimpleCard(state)
-        self.advanced = AdvancedCard(state.draft, self._refusal)
+        self.exported = ExportedCard()
+        self.pair = Beside(self.experts, self._simple_column(), _SHARES, (_EXPERTS_WIDTH, LEAST_WIDTH))
+        self.advanced = AdvancedCard(state.draft, self._refusal, lambda: has_experts(state.draft.job))
         self.strip = EstimateStrip()
-        self.body.addWidget(self._scrolled(), 1)
+        self.area = self._scrolled()
+        self.body.addWidget(self.area, 1)
         self.body.addWidget(self.strip)
         self._connect()
 
     def entered(self) -> None:
         """Follow the draft and its data."""
         self.state.inspection.show()
+        self.state.assembling.look(self.state.draft.job, again=True)
         self._refresh()
 
     def left(self) -> None:
@@ -64,28 +86,42 @@ class MethodPage(Page):
         self.load_button.clicked.connect(self._load)
         self.save_button.clicked.connect(self._save)
 
-    def _scrolled(self) -> QScrollArea:
-        area = QScrollArea()
-        area.setWidgetResizable(True)
+    def _scrolled(self) -> FitScroll:
         inner = QWidget()
-        set_look(inner, role="scrolled")
         layout = QVBoxLayout(inner)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(14)
-        for widget in (self.tasks, self.losses, self.adapters, self.simple, self.advanced):
+        for widget in (
+            self.tasks,
+            self.losses,
+            self.adapters,
+            self.pair,
+            self.experts_foot,
+            self.advanced,
+        ):
             layout.addWidget(widget)
         layout.addStretch(1)
-        area.setWidget(inner)
-        return area
+        return FitScroll(inner)
+
+    def _simple_column(self) -> QWidget:
+        column = QWidget()
+        layout = QVBoxLayout(column)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(12)
+        layout.addWidget(self.simple, 1)
+        layout.addWidget(self.exported)
+        return column
 
     def _connect(self) -> None:
         state = self.state
         self.tasks.chosen.connect(self._choose_method)
         self.losses.chosen.connect(self._choose_method)
         self.adapters.chosen.connect(lambda kind: state.draft.set_kind("adapter", kind))
+        self.experts.chosen.connect(lambda kind: state.draft.replace(with_split(state.draft.job, kind)))
         self.strip.next_asked.connect(lambda: state.navigate.emit("train"))
         state.draft.changed.connect(self._refresh)
         state.inspection.changed.connect(self._refresh)
+        state.assembling.changed.connect(self._refresh)
         state.machine.changed.connect(self._refresh_costs)
 
     def _choose_method(self, kind: str) -> None:
@@ -112,17 +148,30 @@ class MethodPage(Page):
         job, machine, rows = self.state.draft.job, self.state.machine.now, self.state.inspection.stats
         costs = costs_of(job, machine, rows)
         full = costs_of(with_kind(job, "adapter", "full"), machine, rows)
-        self.adapters.fill(job, self._blocked(full))
+        base = base_of(job)
+        self.adapters.fill(job, self._blocked(full, base), export_formats(job, base))
+        self.experts.fill(job, base, split_problems(job, base, machine, rows))
+        self.pair.set_apart(job.moe.kind == "assemble")
+        self._fill_experts_foot(MOE[job.moe.kind])
         self.simple.fill(job, costs)
+        self.exported.fill(job, base)
         self.strip.fill(costs, choices_problem(job))
 
-    def _blocked(self, full: Costs | None) -> dict[str, str]:
+    def _fill_experts_foot(self, card: MoeCard) -> None:
+        self.experts_foot.setVisible(card.paper is not None)
+        if card.paper is not None:
+            told = [(self.tr("Good for"), card.good_for), (self.tr("Costs"), card.costs)]
+            self.experts_foot.fill(card.paper, told)
+
+    def _blocked(self, full: Costs | None, base: ModelInfo | None) -> dict[str, str]:
         job = self.state.draft.job
-        problems = {kind: self._problem(job, card) for kind, card in ADAPTERS.items()}
+        problems = {
+            kind: self._problem(job, card) or adapter_problem_words(job, kind, base)
+            for kind, card in ADAPTERS.items()
+        }
         blocked = {kind: words for kind, words in problems.items() if words}
         if full is not None and not full.estimate.fits:
-            need, free = size_words(full.estimate.total), size_words(full.estimate.free)
-            blocked["full"] = self.tr("Needs {need}, {free} free.").format(need=need, free=free)
+            blocked["full"] = memory_words(full.estimate.total, full.estimate.free)
         return blocked
 
     def _problem(self, job: Job, card: AdapterCard) -> str:
@@ -136,10 +185,12 @@ class MethodPage(Page):
         return self.tr("Cannot learn new tokens.")
 
     def _refusal(self, key: str, value: object) -> str:
-        """Why this computer cannot do what a field asks for."""
+        """Why this computer, or the experts, cannot do what a field asks for."""
+        job = self.state.draft.job
         if key == "model.quantization" and value != "none":
-            return quantization_problem(self.state.machine.now)
-        return ""
+            words = quantization_problem(self.state.machine.now)
+            return words or field_problem(job, key, value, base_of(job))
+        return field_problem(job, key, value, base_of(job))
 
     def _load(self) -> None:
         name, _ = QFileDialog.getOpenFileName(self, self.tr("Load a preset"), "", "TOML (*.toml)")

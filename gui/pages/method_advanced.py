@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from engine.job.errors import JobError
 from engine.job.job import CARD_SECTIONS, Job, with_value
+from engine.job.moe_settings import GROUP, ROUTER
 from engine.job.rates import usual_rate
 from engine.job.sections import (
     DeviceSection,
@@ -32,19 +34,40 @@ SECTIONS = {
     "watch": WatchSection,
     "device": DeviceSection,
 }
-TABS = ("Steps", "Optimizer", "Method", "Adapter", "Text", "Precision", "Checking and saving")
+TABS = {
+    "Steps": ("Steps",),
+    "Optimizer": ("Optimizer",),
+    "Method": ("Method",),
+    "Adapter": ("Adapter",),
+    "Experts": (GROUP, ROUTER),
+    "Text": ("Text",),
+    "Precision": ("Precision",),
+    "Checking and saving": ("Checking and saving",),
+}
+"""The groups of settings that stand under each tab."""
+
+SHORT = {"Checking and saving": "Saving"}
+"""Words of a tab where all of them have little room."""
+
+_NARROW = 840  # pixels of a card in which eight tabs need the short words
 
 
 class AdvancedCard(Card):
-    """Folded at first. The form is made anew when another card is chosen."""
+    """Folded at first. The form gets other fields when another card is chosen."""
 
     def __init__(
-        self, draft: Draft, refusal: Callable[[str, object], str], parent: QWidget | None = None
+        self,
+        draft: Draft,
+        refusal: Callable[[str, object], str],
+        has_experts: Callable[[], bool],
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent=parent, padding=16)
         self._refusal = refusal
+        self._has_experts = has_experts
         self._draft = draft
-        self._kinds: tuple[str, ...] = ()
+        self._shown: tuple[object, ...] = ()
+        self._fields: list[tuple[str, SettingField]] = []
         self.form: Form | None = None
         self.body.addLayout(self._top())
         self.inner = QWidget()
@@ -65,19 +88,21 @@ class AdvancedCard(Card):
     def refresh(self) -> None:
         """Follow the draft."""
         job = self._draft.job
-        kinds = tuple(getattr(job, section).kind for section in CARD_SECTIONS)
-        if self.inner.isVisibleTo(self) and kinds != self._kinds:
-            self._build(job, kinds)
-        changed = [key for key, value in values_of(job).items() if value != defaults_of(job).get(key)]
+        self._fields = form_fields(job, self._has_experts())
+        shown = (len(self._fields), *(getattr(job, section).kind for section in CARD_SECTIONS))
+        if self.inner.isVisibleTo(self) and shown != self._shown:
+            self._build(shown)
+        values, defaults = values_of(job, self._fields), defaults_of(job, self._fields)
+        changed = [key for key, value in values.items() if value != defaults[key]]
         words = self.tr("{n} changed").format(n=len(changed)) if changed else self.tr("Nothing changed")
         self.badge.set(words, "accent" if changed else "neutral")
         self.reset_button.setVisible(bool(changed))
-        count = len(values_of(job))
+        count = len(values)
         note = self.tr("{n} settings. All keep their tested values unless you change them.").format(n=count)
         self.words.setText(note)
         if self.form is not None:
-            self.form.set_values(values_of(job), defaults_of(job))
-            self._mark_tabs(changed)
+            self.form.set_values(values, defaults)
+            self._mark_tabs()
 
     def _top(self) -> QHBoxLayout:
         row = QHBoxLayout()
@@ -99,6 +124,11 @@ class AdvancedCard(Card):
             row.addWidget(widget)
         return row
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if (event.size().width() < _NARROW) != (event.oldSize().width() < _NARROW):
+            self._name_tabs()
+
     def toggle(self) -> None:
         """Fold or unfold."""
         is_open = not self.inner.isVisibleTo(self)
@@ -109,28 +139,40 @@ class AdvancedCard(Card):
         self.fold_button.setAccessibleName(name)
         self.refresh()
 
-    def _build(self, job: Job, kinds: tuple[str, ...]) -> None:
-        self._kinds = kinds
-        if self.form is not None:
-            self._layout.removeWidget(self.form)
-            self.form.deleteLater()
-        self.form = Form(form_fields(job))
-        self.form.changed.connect(self._change)
-        self._layout.addWidget(self.form)
-        groups = [group for group in TABS if group in self.form.groups()]
-        current = self.tabs.value() if self.tabs.value() in groups else groups[0]
-        self.tabs.set_options([(group, group) for group in groups], current)
+    def _build(self, shown: tuple[object, ...]) -> None:
+        self._shown = shown
+        if self.form is None:
+            self.form = Form(())
+            self.form.show_only(())  # until the tab is known
+            self.form.changed.connect(self._change)
+            self._layout.addWidget(self.form)
+        self.form.set_fields(self._fields)
+        tabs = [tab for tab in TABS if self._keys_of(tab)]
+        current = self.tabs.value() if self.tabs.value() in tabs else tabs[0]
+        self.tabs.set_options([(tab, tab) for tab in tabs], current)
+        self._name_tabs()
         self._show_tab(current)
 
-    def _show_tab(self, group: str) -> None:
-        if self.form is not None:
-            self.form.show_only(self.form.groups().get(group, []))
+    def _name_tabs(self) -> None:
+        for tab, _ in self.tabs.options():
+            self.tabs.set_label(tab, SHORT.get(tab, tab) if self.width() < _NARROW else tab)
+        self._mark_tabs()
 
-    def _mark_tabs(self, changed: list[str]) -> None:
-        assert self.form is not None
-        for group, keys in self.form.groups().items():
-            if group in TABS:
-                self.tabs.set_marked(group, any(key in changed for key in keys))
+    def _show_tab(self, tab: str) -> None:
+        if self.form is not None:
+            self.form.show_only(self._keys_of(tab))
+
+    def _keys_of(self, tab: str) -> list[str]:
+        """The fields under a tab."""
+        groups = self.form.groups() if self.form is not None else {}
+        return [key for group in TABS.get(tab, ()) for key in groups.get(group, [])]
+
+    def _mark_tabs(self) -> None:
+        if self.form is None:
+            return
+        changed = self.form.changed_keys()
+        for tab, _ in self.tabs.options():
+            self.tabs.set_marked(tab, any(key in changed for key in self._keys_of(tab)))
 
     def _find(self, text: str) -> None:
         if self.form is not None:
@@ -149,30 +191,35 @@ class AdvancedCard(Card):
 
     def _reset(self) -> None:
         job = self._draft.job
-        for key, value in defaults_of(job).items():
+        for key, value in defaults_of(job, self._fields).items():
             job = with_value(job, key, value)
         self._draft.replace(job)
 
 
-def form_fields(job: Job) -> list[tuple[str, SettingField]]:
-    """The fields of the form for the chosen cards: (dotted name, field) pairs."""
+def form_fields(job: Job, has_experts: bool) -> list[tuple[str, SettingField]]:
+    """The fields of the form for the chosen cards: (dotted name, field) pairs.
+
+    Without experts those of a router do nothing; they are left out unless one of them was changed.
+    """
     fields = [pair for pair in fields_of(ModelSection, "model") if pair[1].setting.group]
     fields += [pair for section, cls in SECTIONS.items() for pair in fields_of(cls, section)]
     for section in CARD_SECTIONS:
-        fields += fields_of(type(getattr(job, section).settings), section)
+        settings = getattr(job, section).settings
+        if section != "moe" or has_experts or settings != type(settings)():
+            fields += fields_of(type(settings), section)
     return fields
 
 
-def values_of(job: Job) -> dict[str, object]:
-    """The present value of every field of the form, by dotted name."""
+def values_of(job: Job, fields: list[tuple[str, SettingField]]) -> dict[str, object]:
+    """The present value of these fields, by dotted name."""
     values: dict[str, object] = {}
-    for key, field in form_fields(job):
+    for key, field in fields:
         target = getattr(job, key.split(".")[0])
         values[key] = getattr(getattr(target, "settings", target), field.name)
     return values
 
 
-def defaults_of(job: Job) -> dict[str, object]:
-    """The tested value of every field of the form; how strongly depends on the part that changes."""
-    values = {key: field.default for key, field in form_fields(job)}
+def defaults_of(job: Job, fields: list[tuple[str, SettingField]]) -> dict[str, object]:
+    """The tested value of these fields; how strongly depends on the part that changes."""
+    values = {key: field.default for key, field in fields}
     return values | {"train.learning_rate": usual_rate(job.adapter.kind, job.adapter.settings)}

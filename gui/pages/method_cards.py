@@ -1,6 +1,6 @@
 """The cards of the Method page: the task, the preference loss, the part that changes."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QResizeEvent
@@ -144,19 +144,22 @@ class AdapterCards(_RareCards):
         """Every adapter."""
         return list(ADAPTERS)
 
-    def fill(self, job: Job, blocked: Mapping[str, str]) -> None:
-        """Follow the draft; `blocked` holds the reason of each card that cannot be chosen."""
+    def fill(self, job: Job, blocked: Mapping[str, str], formats: Collection[str]) -> None:
+        """Follow the draft; `blocked` holds the reason of each card that cannot be chosen, `formats` what is exported."""
         for kind in ADAPTERS:
             self.group.choice(kind).set_blocked(blocked.get(kind, ""))
         self.show_some(ADAPTERS, job.adapter.kind)
         card = ADAPTERS[job.adapter.kind]
         told = [(self.tr("Good for"), card.good_for), (self.tr("Costs"), card.costs)]
-        self.foot.fill(card.paper, [*told, (self.tr("Export as"), self._result(card))])
+        self.foot.fill(card.paper, [*told, (self.tr("Export as"), self._result(formats))])
 
-    def _result(self, card: AdapterCard) -> str:
-        ways = [self.tr("one complete model")] if card.can_merge else []
-        ways += ["GGUF"] if card.can_gguf else []
-        ways += [self.tr("the adapter alone")] if card.saves != "model" else []
+    def _result(self, formats: Collection[str]) -> str:
+        names = {
+            "merged": self.tr("one complete model"),
+            "gguf": "GGUF",
+            "adapter": self.tr("the adapter alone"),
+        }
+        ways = [words for kind, words in names.items() if kind in formats]
         listed = self.tr("{others} or {last}").format(others=", ".join(ways[:-1]), last=ways[-1])
         words = listed if ways[:-1] else ways[-1]
         return f"{words[:1].upper()}{words[1:]}."

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from engine.job.adapters import ADAPTERS
@@ -19,6 +20,13 @@ from gui.widgets.slider import ValueSlider
 EPOCHS = {"quick": 1.0, "standard": 3.0, "thorough": 6.0}
 OWN = "own"
 LONGEST = 32768
+LEAST_WIDTH = 600  # pixels that the card wants where it stands beside another
+_SLIDER, _NARROW_SLIDER, _NARROW = (
+    360,
+    270,
+    760,
+)  # pixels of a slider, and of a card that has no room for a long one
+_SPACE = 12  # pixels between the parts of a row
 _GENTLER, _STRONGER = 100, 50  # how far the slider goes to either side of the adapter's own learning rate
 
 
@@ -32,7 +40,7 @@ class SimpleCard(Card):
         self._names = names
         self.length = Segmented(list(names.items()), "", self.tr("How long"))
         self.length.changed.connect(self._choose_length)
-        self._add_row(self.tr("How long"), self.tr("epochs"), self.length)
+        self._length_label = self._add_row(self.tr("How long"), self.tr("epochs"), self.length)
         self.body.addWidget(Line())
         self.rate = ValueSlider(
             1e-6,
@@ -59,6 +67,7 @@ class SimpleCard(Card):
         self.tokens.changed.connect(lambda value: state.draft.set_value("rows.max_tokens", int(value)))
         self.cut = Label("", "smalltext", tone="warn")
         self._add_row(self.tr("Longest row"), self.tr("max tokens"), self.tokens, self.cut)
+        self.body.addStretch(1)
 
     def fill(self, job: Job, costs: Costs | None) -> None:
         """Follow the draft."""
@@ -71,6 +80,12 @@ class SimpleCard(Card):
         over = sum(length > room_of(job) for length in lengths)
         self.cut.setText(self.tr("{n} rows are cut").format(n=over) if over else "")
         self._fill_length(job)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        for slider in (self.rate, self.tokens):
+            slider.setFixedWidth(_NARROW_SLIDER if self.width() < _NARROW else _SLIDER)
+        self._fit_length()
 
     def _fill_rate(self, job: Job) -> None:
         """The adapter's own rate stands near the middle of the slider, whatever its size."""
@@ -104,6 +119,16 @@ class SimpleCard(Card):
             epochs_words = self.tr("{n} epochs").format(n=f"{job.train.epochs:g}")
             options.append((OWN, steps if job.train.steps else epochs_words))
         self.length.set_options(options, chosen)
+        self._fit_length()
+
+    def _fit_length(self) -> None:
+        """Long times take the room of the term: a choice that is cut would be worse."""
+        margins = self.body.contentsMargins()
+        words, term = self._length_label.label.sizeHint(), self._length_label.term.sizeHint()
+        room = self.width() - margins.left() - margins.right() - 2 * _SPACE
+        self._length_label.term.setVisible(
+            words.width() + term.width() + self.length.sizeHint().width() <= room
+        )
 
     def _choose_length(self, key: str) -> None:
         if key in EPOCHS:
@@ -111,14 +136,16 @@ class SimpleCard(Card):
             train = dataclasses.replace(job.train, epochs=EPOCHS[key], steps=None)
             self._state.draft.replace(dataclasses.replace(job, train=train))
 
-    def _add_row(self, label: str, term: str, editor: QWidget, note: QWidget | None = None) -> None:
+    def _add_row(self, label: str, term: str, editor: QWidget, note: QWidget | None = None) -> TermLabel:
         row = QHBoxLayout()
-        row.setSpacing(12)
-        row.addWidget(TermLabel(label, term))
+        row.setSpacing(_SPACE)
+        words = TermLabel(label, term)
+        row.addWidget(words)
         if note is not None:
             row.addWidget(note)
         row.addStretch(1)
         if isinstance(editor, ValueSlider):
-            editor.setFixedWidth(360)
+            editor.setFixedWidth(_NARROW_SLIDER)
         row.addWidget(editor)
         self.body.addLayout(row)
+        return words

@@ -4,6 +4,7 @@ from PySide6.QtCore import QUrl
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
+from engine.job.job import with_kind
 from engine.job.sections import STARTER
 from engine.library.folders import starter_folder
 from engine.library.models import ModelInfo
@@ -87,6 +88,10 @@ class ModelDetails(Card):
 
     def _pairs(self, info: ModelInfo) -> list[tuple[str, str]]:
         precision = BITS.get(info.dtype, info.dtype)
+        experts = [
+            (self.tr("Experts"), self.tr("{n}, {k} for each token").format(n=info.experts, k=info.top_k)),
+            (self.tr("Parameters for each token"), parameters_words(info.active)),
+        ]
         return [
             (self.tr("Parameters"), parameters_words(info.parameters)),
             (self.tr("Size on disk"), f"{size_words(info.bytes)}, {precision}"),
@@ -94,6 +99,7 @@ class ModelDetails(Card):
             (self.tr("Longest text (context length)"), f"{count_words(info.context)} tokens"),
             (self.tr("Layers"), self.tr("{n}, each {w} wide").format(n=info.layers, w=info.hidden)),
             (self.tr("Vocabulary"), f"{count_words(info.vocab)} tokens"),
+            *(experts if info.experts else []),
         ]
 
     def _fit_part(self) -> QWidget:
@@ -138,7 +144,11 @@ class ModelDetails(Card):
 
     def _show_fit(self, info: ModelInfo) -> None:
         job = self._state.draft.job
-        costs = costs_of(job, self._state.machine.now, self._state.inspection.stats, info)
+        machine, rows = self._state.machine.now, self._state.inspection.stats
+        # Where it cannot be split as the draft has it, which Method says, at least what it takes as it is.
+        costs = costs_of(job, machine, rows, info) or costs_of(
+            with_kind(job, "moe", "none"), machine, rows, info
+        )
         self.fit.setVisible(costs is not None)
         if costs is None:
             return

@@ -16,7 +16,7 @@ from gui.pages.page import Page
 from gui.pages.runs_details import RunsDetails
 from gui.state.app_state import AppState, has_checkpoints
 from gui.state.runs import RunRow, RunsState
-from gui.state.words import method_words, number_words
+from gui.state.words import capital, method_words, number_words
 from gui.widgets.buttons import Button, IconButton
 from gui.widgets.card import Card
 from gui.widgets.empty_state import EmptyState
@@ -300,7 +300,7 @@ def _table_row(row: RunRow) -> TableRow:
         key=str(row.folder),
         name=record.name,
         model=f"↳ {row.parent}" if row.parent else record.model,
-        method=method_words(row.job) if row.job else record.method,
+        method=capital(method_words(row.job)) if row.job else record.method,
         when=_when(record.created),
         points=tuple(row.curves.spark()),
         best=number_words(record.best_loss),

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QScrollArea, QVBoxLayout
 
 from engine.library.arithmetic import time_words
 from gui.state.runs import RunRow, differing_settings
-from gui.state.words import number_words, size_words
+from gui.state.words import capital, number_words, size_words, split_words
 from gui.widgets.buttons import Button
 from gui.widgets.card import Card
 from gui.widgets.chart import Chart
@@ -103,8 +103,10 @@ class RunsDetails(QWidget):
     def _results(self) -> list[tuple[str, list[str]]]:
         rows = self._rows
         begun = [(self.tr("Begins from"), [row.parent or "–" for row in rows])]
+        splits = [capital(split_words(row.job)) if row.job is not None else "" for row in rows]
         return [
             *(begun if any(row.parent for row in rows) else []),
+            *([(self.tr("Split into experts"), [words or "–" for words in splits])] if any(splits) else []),
             (self.tr("Best validation loss"), [number_words(row.record.best_loss) for row in rows]),
             (self.tr("Last training loss"), [number_words(row.record.last_loss) for row in rows]),
             (self.tr("Steps"), [f"{row.record.step} / {row.record.steps}" for row in rows]),

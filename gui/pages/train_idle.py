@@ -5,11 +5,21 @@ from pathlib import Path
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
-from engine.job.adapters import ADAPTERS
 from engine.job.job import Job
 from gui.state.app_state import AppState
-from gui.state.costs import Costs, costs_of
-from gui.state.words import data_words, method_words, model_words, rate_words, size_words, span_words
+from gui.state.costs import Costs, choices_problem, costs_of
+from gui.state.experts import base_of, own_experts_words
+from gui.state.words import (
+    capital,
+    data_words,
+    how_words,
+    model_words,
+    part_words,
+    rate_words,
+    size_words,
+    span_words,
+    split_words,
+)
 from gui.widgets.buttons import Button
 from gui.widgets.card import Card
 from gui.widgets.icon_label import IconLabel
@@ -37,6 +47,7 @@ class TrainIdle(QWidget):
         side.addStretch(1)
         outer.addLayout(side, 40)
         state.draft.changed.connect(self.refresh)
+        state.assembling.changed.connect(self.refresh)
 
     def refresh(self) -> None:
         """Follow the draft."""
@@ -113,21 +124,28 @@ class TrainIdle(QWidget):
             (self.tr("Model"), model_words(job)),
             (self.tr("Data"), data_words(job) or self.tr("none yet")),
             (self.tr("Task"), f"{job.method_card.title} ({job.method_card.subtitle})"),
-            (self.tr("Part that changes"), method_words(job).split(" · ")[0]),
+            (self.tr("Part that changes"), part_words(job)),
+            *self._experts(job),
             (self.tr("How long"), how_long),
             (self.tr("How strongly (learning rate)"), rate_words(job.train.learning_rate)),
             (self.tr("Rows per correction (batch size)"), str(job.train.batch_size)),
             (self.tr("Kept back for checking"), f"{job.rows.validation:.0%}".replace("%", " %")),
         ]
 
+    def _experts(self, job: Job) -> list[tuple[str, str]]:
+        """How the model is split into experts; nothing for one that has none."""
+        words = split_words(job) or own_experts_words(base_of(job))
+        return [(self.tr("Split into experts"), capital(words))] if words else []
+
     def _refresh_checks(self, job: Job, missing: str) -> None:
         has_data = bool(job.data) and all(Path(source.path).exists() for source in job.data)
         model_words_now = model_words(job)
-        is_model_good = not missing or not has_data
+        trouble = choices_problem(job) or self.state.assembling.refusal_of(job)[0]
+        is_model_good = not missing or not has_data or bool(trouble)
         texts = {
             "model": (is_model_good, model_words_now if is_model_good else missing),
             "data": (has_data, data_words(job) if has_data else missing),
-            "method": (True, f"{job.method_card.subtitle}, {ADAPTERS[job.adapter.kind].title}"),
+            "method": (not trouble, trouble or f"{job.method_card.subtitle}, {how_words(job)}"),
         }
         for page, (is_good, text) in texts.items():
             icon, label, _ = self.checks[page]

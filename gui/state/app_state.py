@@ -23,8 +23,10 @@ from engine.library.preferences import Preferences, read_preferences, with_recen
 from engine.library.room import longest_row
 from engine.library.runs import create_run, is_alive, list_runs, rename_run, settle
 from gui.engine_thread import EngineThread
+from gui.state.assembling import Assembling
 from gui.state.background import end_background
 from gui.state.draft import Draft
+from gui.state.experts import refuse_base
 from gui.state.inspection import InspectionState
 from gui.state.live_run import LiveRun
 from gui.state.machine import MachineState
@@ -64,6 +66,7 @@ class AppState(QObject):
         self.engine.events.connect(self._take_events)
         self.engine.start()
         self.inspection = InspectionState(self.engine, self.draft, self)
+        self.assembling = Assembling(self.draft, self)
         self.run: LiveRun | None = None
         self.queue: list[Path] = []
 
@@ -125,15 +128,18 @@ class AppState(QObject):
         try:
             require_data(job)
             refuse_clashes(job)
-            longest_row(job, check_model(locate_model(job.model.source, job.model.revision)))
+            base = check_model(locate_model(job.model.source, job.model.revision))
+            refuse_base(job, base)
+            longest_row(job, base)
         except EngineError as error:
-            return error.title, error.advice
+            return error.brief, error.advice
         missing = next((source for source in job.data if not is_present(source)), None)
         if missing is not None and names_dataset(missing):
             return f"{missing.path} is not on this computer yet.", "Download it on the Data page."
         if missing is not None:
             return f"{missing.path} does not exist.", "Choose another file on the Data page."
-        return self.inspection.refusal_of(job)
+        title, advice = self.assembling.refusal_of(job)
+        return (title, advice) if title else self.inspection.refusal_of(job)
 
     def start_run(self) -> LiveRun | None:
         """Start the draft, or queue it behind the active run; None (and a notice) when it is refused."""

@@ -3,14 +3,16 @@
 from dataclasses import dataclass
 
 from engine.job.clashes import refuse_clashes
-from engine.job.errors import EngineError, JobError
+from engine.job.errors import EngineError
 from engine.job.events import Inspected
 from engine.job.job import Job
+from engine.job.moe_clashes import refuse_company
 from engine.library.devices import Machine
 from engine.library.estimate import Estimate, RowStats, estimate
 from engine.library.lineage import as_trained
 from engine.library.models import ModelInfo, describe, locate_model
 from engine.library.room import longest_row
+from gui.state.experts import base_of, complete, refuse_base
 
 
 @dataclass(frozen=True)
@@ -29,11 +31,12 @@ class Costs:
 def costs_of(
     job: Job, machine: Machine, rows: RowStats | None = None, model: ModelInfo | None = None
 ) -> Costs | None:
-    """The costs of a draft, or of the draft with another model; None when the model cannot be used."""
+    """The costs of a draft, or of the draft with another model; None when it cannot be trained so."""
     try:
+        refuse_company(job)
         if model is None:
             model, job = describe(locate_model(job.model.source, job.model.revision)), as_trained(job)
-        return Costs(estimate(job, model, rows, machine), model)
+        return Costs(estimate(complete(job), model, rows, machine), model)
     except EngineError:
         return None
 
@@ -47,14 +50,15 @@ def room_of(job: Job) -> int:
 
 
 def choices_problem(job: Job) -> str:
-    """What excludes each other in the draft's choices, "" when nothing does. The model itself is not judged."""
+    """What excludes each other in the draft's choices, "" when nothing does. The model alone is not judged."""
+    base = base_of(job)
     try:
         refuse_clashes(job)
-        longest_row(job, describe(locate_model(job.model.source, job.model.revision)))
-    except JobError as error:
-        return f"{error.title} {error.advice}"
-    except EngineError:
-        return ""
+        if base is not None:
+            refuse_base(job, base)
+            longest_row(job, base)
+    except EngineError as error:
+        return str(error) if error.brief == error.title else error.brief
     return ""
 
 

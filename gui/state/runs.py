@@ -10,6 +10,7 @@ from engine.job.adapters import ADAPTERS
 from engine.job.channel import EVENTS_FILE
 from engine.job.errors import EngineError
 from engine.job.job import CARD_SECTIONS, PLAIN_SECTIONS, Choice, Job, read_job
+from engine.job.moe import MOE
 from engine.job.record import RunRecord
 from engine.job.settings import setting_fields
 from engine.library.runs import list_runs, settle, source_words
@@ -147,6 +148,7 @@ def setting_words(job: Job) -> dict[str, str]:
     words = {"Data": ", ".join(Path(source.path).name for source in job.data)}
     words["Task (method)"] = job.method_card.subtitle
     words["Part that changes (adapter)"] = ADAPTERS[job.adapter.kind].title
+    words["Split into experts (mixture of experts)"] = MOE[job.moe.kind].title
     for section in (*PLAIN_SECTIONS, *CARD_SECTIONS):
         target = getattr(job, section)
         settings = target.settings if isinstance(target, Choice) else target

@@ -3,6 +3,7 @@
 from engine.job.errors import EngineError
 from engine.library.models import check_model, locate_model
 from gui.state.app_state import AppState
+from gui.state.costs import choices_problem
 from gui.state.sources import is_present
 
 
@@ -17,6 +18,8 @@ def step_marks(state: AppState) -> dict[str, str]:
     if run is not None:
         train = "busy" if run.is_active else "attention" if run.status in ("failed", "lost") else "done"
     method = "done" if data == "done" and model == "done" else ""
+    if choices_problem(job) or any(state.assembling.problems(job)):
+        method = "attention"
     return {"model": model, "data": data, "method": method, "train": train}
 
 

@@ -6,8 +6,7 @@ from PySide6.QtCore import QLocale
 
 from engine.job.adapters import ADAPTERS
 from engine.job.job import Job
-from engine.job.moe import MOE
-from engine.job.moe_settings import AssembleSettings, KeepSettings
+from engine.job.moe_settings import AssembleSettings, LoraExpertsSettings, UpcycleSettings
 from engine.job.sections import STARTER
 from engine.library.arithmetic import time_words
 from engine.library.runs import source_words
@@ -21,6 +20,11 @@ def size_words(size: float) -> str:
     if size >= 1e6:
         return f"{locale.toString(size / 1e6, 'f', 1 if size < 1e7 else 0)} MB"
     return f"{locale.toString(size / 1e3, 'f', 0)} kB"
+
+
+def memory_words(need: float, free: float) -> str:
+    """That something does not fit: "Needs 8.1 GB, 6.1 GB free."."""
+    return f"Needs {size_words(need)}, {size_words(free)} free."
 
 
 def span_words(seconds: tuple[float, float] | None) -> str:
@@ -42,6 +46,11 @@ def rate_words(value: float) -> str:
     """A learning rate: "1.7e-4"."""
     mantissa, _, exponent = f"{value:.1e}".partition("e")
     return f"{mantissa.removesuffix('.0')}e{int(exponent)}" if value else "0"
+
+
+def capital(words: str) -> str:
+    """The words as the beginning of a line."""
+    return f"{words[:1].upper()}{words[1:]}"
 
 
 def count_words(value: float) -> str:
@@ -70,26 +79,43 @@ def model_words(job: Job) -> str:
     return "Starter" if job.model.source == STARTER else source_words(job.model.source)
 
 
-def method_words(job: Job) -> str:
-    """Such as "LoRA rank 16", with the preference method behind it."""
+def part_words(job: Job) -> str:
+    """The part that changes, such as "LoRA rank 16"."""
     adapter = ADAPTERS[job.adapter.kind].title
     rank = getattr(job.adapter.settings, "rank", None)
-    words = f"{adapter} rank {rank}" if rank else adapter
+    return f"{adapter} rank {rank}" if rank else adapter
+
+
+def split_words(job: Job) -> str:
+    """How the model is split, such as "8 small experts, 2 per token"; "" where it is not."""
+    settings = job.moe.settings
+    match settings:
+        case LoraExpertsSettings():
+            return f"{settings.experts} small experts, {settings.top_k} per token"
+        case UpcycleSettings():
+            return f"{settings.experts} full experts, {settings.top_k} per token"
+        case AssembleSettings():
+            return f"assembled from {len(settings.sources)} models, {settings.top_k} per token"
+        case _:
+            return ""
+
+
+def how_words(job: Job) -> str:
+    """Such as "LoRA rank 16", with the experts behind it, or "mixture of LoRA experts, 8 experts, 2 per token"."""
+    settings = job.moe.settings
+    if isinstance(settings, LoraExpertsSettings):
+        return f"mixture of LoRA experts, {settings.experts} experts, {settings.top_k} per token"
+    return ", ".join(filter(None, (part_words(job), split_words(job))))
+
+
+def method_words(job: Job) -> str:
+    """How it changes, with the preference method behind it."""
+    words = how_words(job)
     if job.method.kind == "sft":
         return words
     beta = getattr(job.method.settings, "beta", None)
     method = job.method_card.subtitle + (f", beta {beta:g}" if beta is not None else "")
     return f"{words} · {method}"
-
-
-def experts_words(job: Job) -> str:
-    """Such as "mixture of LoRA experts, 8 experts, 2 per token"; empty for a model that stays as it is."""
-    settings = job.moe.settings
-    if isinstance(settings, KeepSettings):
-        return ""
-    count = len(settings.sources) if isinstance(settings, AssembleSettings) else settings.experts
-    title = MOE[job.moe.kind].title
-    return f"{title[0].lower()}{title[1:]}, {count} experts, {settings.top_k} per token"
 
 
 def data_words(job: Job) -> str:
@@ -99,5 +125,4 @@ def data_words(job: Job) -> str:
 
 def job_words(job: Job) -> str:
     """One line about a job."""
-    parts = (model_words(job), method_words(job), experts_words(job), data_words(job))
-    return " · ".join(part for part in parts if part)
+    return " · ".join(part for part in (model_words(job), method_words(job), data_words(job)) if part)

@@ -77,12 +77,6 @@ class FormRow(QWidget):
         self.set_value(self._base, self._base)
         self.changed.emit(self.key, self._base)
 
-    def matches(self, words: str) -> bool:
-        """Whether every word occurs in the label, the term, the help or the key."""
-        setting = self.field.setting
-        text = f"{setting.label} {setting.term} {setting.help} {self.key}".casefold()
-        return all(word in text for word in words.casefold().split())
-
     def _build(self) -> None:
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
@@ -135,6 +129,13 @@ class FormRow(QWidget):
         was = self.tr("was {value}").format(value=show_setting(self.field, self._base))
         self._was.setText(was)
         self._reset.setAccessibleName(f"{self.tr('Reset')} {self.field.setting.label}, {was}")
+
+
+def matches(key: str, field: SettingField, words: str) -> bool:
+    """Whether every word occurs in the label, the term, the help or the key."""
+    setting = field.setting
+    text = f"{setting.label} {setting.term} {setting.help} {key}".casefold()
+    return all(word in text for word in words.casefold().split())
 
 
 def show_setting(field: SettingField, value: object) -> str:

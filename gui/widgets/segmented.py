@@ -60,6 +60,10 @@ class Segmented(QFrame):
         if options:
             self.set_value(current or options[0][0])
 
+    def options(self) -> list[tuple[str, str]]:
+        """The choices as (value, label) pairs."""
+        return list(self._labels.items())
+
     def set_label(self, value: str, label: str) -> None:
         """Change the words of one choice."""
         self._labels[value] = label

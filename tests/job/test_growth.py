@@ -22,6 +22,13 @@ def test_models_and_prompts_beside_the_job_file_are_found_there(tmp_path):
     assert settings.prompts == (str(tmp_path / "a.txt"), str(tmp_path / "b.txt"))
 
 
+def test_a_model_without_prompts_yet_stays_without(tmp_path):
+    path = tmp_path / "job.toml"
+    write_job(job_of({**ASSEMBLE, "sources": ["", ""], "prompts": ["", ""]}), path)
+    settings = read_job(path).moe.settings
+    assert settings.sources == settings.prompts == ("", "")
+
+
 @pytest.mark.parametrize(
     ("moe", "adapter", "words"),
     [

@@ -7,6 +7,7 @@ from engine.job.errors import JobError
 from engine.job.expert_events import Routing
 from engine.job.job import Job, choose, job_from_values, job_values, with_kind
 from engine.job.moe import MOE
+from engine.job.moe_clashes import refuse_company, refuse_expert_settings
 from engine.job.settings import setting_fields
 
 
@@ -95,3 +96,31 @@ def test_every_field_of_the_router_means_the_same_on_every_card(kind):
     for name in ("balance", "z_loss", "router_noise", "noise_share"):
         assert own[name] == {f.name: f.setting for f in setting_fields(MOE["none"].settings)}[name]
     assert choose(MOE, kind, "moe").settings == MOE[kind].settings()
+
+
+@pytest.mark.parametrize(
+    ("job", "brief"),
+    [
+        (job_of(top_k=1), "With one expert a token its weight is always 1"),
+        (job_of(experts=2, top_k=4), "A token cannot go through 4 experts where there are only 2."),
+        (job_of(adapter={"kind": "dora"}), "Needs LoRA as the part that changes."),
+        (job_of(adapter={"kind": "lora", "dropout": 0.1}), "the adapter's setting “Forgetting”"),
+        (job_of("upcycle", {"kind": "ia3"}), "Needs LoRA or full training as the part that changes."),
+        (job_of("assemble", sources=["a", "b"], prompts=["c", "d"]), "Needs full training"),
+    ],
+)
+def test_a_refusal_has_words_for_the_window_without_names_of_the_file(job, brief):
+    with pytest.raises(JobError) as refused:
+        refuse_clashes(job)
+    assert brief in refused.value.brief
+    assert "moe." not in refused.value.brief
+    assert "adapter." not in refused.value.brief
+
+
+def test_what_is_not_complete_yet_is_told_apart_from_what_does_not_go_together():
+    refuse_company(job_of("assemble", {"kind": "full"}))
+    with pytest.raises(JobError, match="has 0 models"):
+        refuse_expert_settings(job_of("assemble", {"kind": "full"}))
+    refuse_expert_settings(job_of(adapter={"kind": "dora"}))
+    with pytest.raises(JobError, match="needs LoRA"):
+        refuse_company(job_of(adapter={"kind": "dora"}))

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.job.errors import DataError, ModelError
+from engine.job.errors import ModelError
 from engine.job.moe_settings import AssembleSettings
-from engine.models.assemble import assemble, check_alike, read_prompts, routers_from
+from engine.models.assemble import assemble, check_alike, routers_from
 from engine.models.generate import encode_prompt
 from engine.models.load import load_model
 from engine.models.mixtures import expert_modules, router_modules
@@ -151,20 +151,6 @@ def test_a_source_with_another_tokenizer_is_refused(base, settings, tmp_path):
     tokenizer.save_pretrained(folder)
     with pytest.raises(ModelError, match="divides text into other tokens"):
         assemble(base, replace(settings, sources=(settings.sources[0], folder)), seed=0)
-
-
-def test_prompts_are_the_lines_of_a_file(tmp_path):
-    path = tmp_path / "prompts.txt"
-    path.write_bytes(b"\xef\xbb\xbfone\n\n  two \n")
-    assert read_prompts(str(path)) == ["one", "two"]
-    path.write_text("\n \n")
-    with pytest.raises(DataError, match=r"prompts.txt .* holds no prompt"):
-        read_prompts(str(path))
-    path.write_bytes(b"caf\xe9")
-    with pytest.raises(DataError, match="not UTF-8"):
-        read_prompts(str(path))
-    with pytest.raises(DataError, match="cannot be read"):
-        read_prompts(str(tmp_path / "none.txt"))
 
 
 def test_routers_of_the_mixture_are_those_from_the_prompts(base, settings):

@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QLabel
 
 from engine.job.settings import setting
 from gui.widgets.form import Form, fields_of
-from gui.widgets.form_row import show_setting
+from gui.widgets.form_row import FormRow, show_setting
 
 
 @dataclass(frozen=True)
@@ -170,3 +170,28 @@ def test_settings_are_put_into_words():
     assert show_setting(fields["x.rows"], 1024) == "1,024 rows"
     assert show_setting(fields["x.best"], True) == "on"
     assert show_setting(fields["x.prompts"], ("a", "b")) == "a, b"
+
+
+def test_a_row_is_made_when_it_is_shown_and_has_the_value_that_was_given_before(qapp):
+    form = Form(())
+    form.show_only(["train.rate"])
+    form.set_fields(fields_of(Sample, "train"))
+    form.set_values({"train.rows": 32, "train.best": False})
+    assert [row.key for row in form.findChildren(FormRow)] == ["train.rate"]
+    assert form.values()["train.rows"] == 32
+    assert form.changed_keys() == ["train.rows", "train.best"]
+    form.show_only(["train.rows"])
+    assert form.row("train.rows").is_changed
+    form.reset_all()
+    assert form.changed_keys() == []
+
+
+def test_other_fields_leave_the_rows_of_those_that_stay(form):
+    rate = form.row("train.rate")
+    _type(form, "train.rate", "0.5")
+    fields = [pair for pair in fields_of(Sample, "train") if pair[0] in ("train.rate", "train.way")]
+    form.set_fields(fields)
+    assert form.row("train.rate") is rate
+    assert form.keys() == ["train.rate", "train.way"]
+    assert form.values() == {"train.rate": 0.5, "train.way": "cosine"}
+    assert _visible(form) == ["train.rate", "train.way"]
