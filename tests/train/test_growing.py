@@ -143,7 +143,7 @@ def test_a_grown_router_that_starts_biased_is_balanced_by_training(tmp_path, mon
     found = {}
     for balance in (0.0, 1.0):
         job = with_text(grown_job(tmp_path, "experts"), f"moe.balance={balance}")
-        job = with_text(with_text(job, "train.steps=30"), "train.learning_rate=3e-3")
+        job = with_text(with_text(job, "train.steps=60"), "train.learning_rate=3e-3")
         routing = told(run(job, tmp_path / str(balance)), Routing)
         found[balance] = (routing[0], routing[-1])
     first, last = found[1.0]
