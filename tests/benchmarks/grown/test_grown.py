@@ -1,5 +1,8 @@
 """Both sides that train a model with grown experts do the same work."""
 
+import json
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -9,7 +12,8 @@ from benchmarks.grown.measuring import DEFAULT, LOOP, OURS, SIDES, difference, m
 from benchmarks.grown.sides import Theirs, tokens_of_updates
 from benchmarks.table import Row
 from benchmarks.training.asked import Asked
-from benchmarks.training.texts import parts_of, read_rows
+from benchmarks.training.process import Cost
+from benchmarks.training.texts import dumped, parts_of, read_rows
 from engine.models.load import load_model
 from engine.models.upcycle import Growth, upcycled
 
@@ -89,8 +93,22 @@ def test_no_speed_is_measured_where_the_gate_does_not_hold(monkeypatch):
     assert [row.is_met for row in subject.measure(Asked(quick=True)).rows] == [False]
 
 
-@pytest.mark.slow
-def test_a_quick_look_measures_speed_and_memory(tmp_path):
+def test_a_quick_look_tells_speed_and_memory(tmp_path, monkeypatch):
+    def here(command, folder, environment):
+        plan, result = map(Path, command[-2:])
+        asked = json.loads(plan.read_text())
+        dumped(measured(asked, folder), result)
+        return Cost(0.0, 1.0, 1.0, 300_000_000 if asked.get("side") == OURS else 400_000_000)
+
+    monkeypatch.setattr(subject, "run_measured", here)
     rows = subject.rows_of(make_files(QUICK, tmp_path / "files"), "lora", "float32", tmp_path)
     assert [row.aim for row in rows] == ["", "", "", "≥ 1", "≥ 1", ""]
-    assert "MB" in rows[-1].figure
+    assert rows[-1].figure.startswith(f"{OURS} 300 MB; {DEFAULT} 400 MB")
+    assert rows[-1].figure.endswith(f"**0.75** of {DEFAULT}")
+
+
+@pytest.mark.slow  # a fresh process imports torch and transformers
+def test_memory_is_that_of_a_process_of_its_own(files, tmp_path):
+    asked = {"what": "memory", "learns": "lora", "dtype": "float32", "side": DEFAULT}
+    _, cost = subject._measured(files, tmp_path, **asked)
+    assert cost.memory > 50_000_000
