@@ -212,7 +212,15 @@ def test_lora_plus_reaches_the_experts_b():
     faster = {name.rpartition(".")[2] for name in names if rate_factor(name, settings) == 16.0}
     assert {"gate_b", "up_b", "down_b"} <= faster
     assert not {"gate_up_a", "down_a"} & faster
-    assert not any(rate_factor(name, settings) != 1.0 for name in names if "router" in name)
+
+
+def test_the_router_learns_at_a_tenth_of_the_rate_and_a_stock_one_at_the_whole():
+    settings = LoraSettings()
+    names = trained_parameters(with_lora_experts(tiny_model(), settings, 2, 2))
+    slower = {name for name in names if rate_factor(name, settings) == 0.1}
+    assert len(slower) == 2  # one in each layer
+    assert slower == {name for name in names if "router" in name}
+    assert rate_factor("model.layers.0.mlp.gate.weight", settings) == 1.0
 
 
 def test_padding_is_not_listened_to():
