@@ -1,12 +1,15 @@
 """All benchmarks with one command: `python3 run.py benchmark [names...] [--quick]`. Writes RESULTS.md.
 
 Only a complete run of all short subjects is written there; a part or a quick one is printed alone. The long subjects
-(`training`: about 40 minutes, `growth`: ten) run by name alone and have a file each, which RESULTS.md ends with:
+(`training`: about 40 minutes, `growth`: ten, `grown` and `topics`: eight) run by name alone and have a file each, which
+RESULTS.md ends with:
 
     python3 run.py benchmark training                     the whole of it, into TRAINING.md
     python3 run.py benchmark training --quick             a minute with tiny models, to see that all works
     python3 run.py benchmark training --only "0.5B SFT"   one case, printed alone; --repetitions 1 for a first look
     python3 run.py benchmark training --profile           where the time of our updates goes, into PROFILE.md
+    python3 run.py benchmark grown                        a model that has grown experts, beside transformers
+    python3 run.py benchmark topics                       what a mixture of LoRA experts learns, beside one LoRA
 """
 
 import argparse
@@ -19,7 +22,9 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks import chart, data, example, experts, large, timer, window  # noqa: E402
+from benchmarks.grown import subject as grown  # noqa: E402
 from benchmarks.table import Table, load, surroundings  # noqa: E402
+from benchmarks.topics import subject as topics  # noqa: E402
 from benchmarks.training import profiling, subject  # noqa: E402
 from benchmarks.training.asked import Asked  # noqa: E402
 
@@ -32,12 +37,17 @@ SUBJECTS = {
     "example": example.measure,
     "experts": experts.measure,
 }
-LONG = {"training": subject.measure, "growth": subject.measure_growth}
+LONG = {
+    "training": subject.measure,
+    "growth": subject.measure_growth,
+    "grown": grown.measure,
+    "topics": topics.measure,
+}
 FOLDER = ROOT / "benchmarks"
 RESULTS = FOLDER / "RESULTS.md"
 REMARKS = FOLDER / "REMARKS.md"
 GPU = FOLDER / "GPU.md"
-FILES = {"training": FOLDER / "TRAINING.md", "growth": FOLDER / "GROWTH.md", "profile": FOLDER / "PROFILE.md"}
+FILES = {name: FOLDER / f"{name.upper()}.md" for name in (*LONG, "profile")}
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -145,7 +145,9 @@ def rates_of(job: Job, model: Any) -> Callable[[str], float]:  # Any: PeftModel 
     words = word_names(model) if learns_all_words(job) else set()
 
     def rate(name: str) -> float:
-        return words_rate(job) if name in words else rate_factor(name, job.adapter.settings)
+        if name in words:
+            return words_rate(job)
+        return rate_factor(name, job.adapter.settings, job.train.learning_rate)
 
     return rate
 

@@ -209,10 +209,19 @@ def test_other_feed_forward_parts_are_refused(family):
 def test_lora_plus_reaches_the_experts_b():
     settings = LoraSettings(b_rate=16.0)
     names = trained_parameters(with_lora_experts(tiny_model(), settings, 2, 2))
-    faster = {name.rpartition(".")[2] for name in names if rate_factor(name, settings) == 16.0}
+    faster = {name.rpartition(".")[2] for name in names if rate_factor(name, settings, 1e-3) == 16.0}
     assert {"gate_b", "up_b", "down_b"} <= faster
     assert not {"gate_up_a", "down_a"} & faster
-    assert not any(rate_factor(name, settings) != 1.0 for name in names if "router" in name)
+
+
+def test_the_router_learns_no_faster_than_it_can_and_a_stock_one_at_the_whole_rate():
+    settings = LoraSettings()
+    names = trained_parameters(with_lora_experts(tiny_model(), settings, 2, 2))
+    slower = {name for name in names if rate_factor(name, settings, 5e-3) == pytest.approx(0.1)}
+    assert len(slower) == 2  # one in each layer
+    assert slower == {name for name in names if "router" in name}
+    assert not any(rate_factor(name, settings, 2e-4) != 1.0 for name in names)
+    assert rate_factor("model.layers.0.mlp.gate.weight", settings, 5e-3) == 1.0
 
 
 def test_padding_is_not_listened_to():

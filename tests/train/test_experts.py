@@ -203,7 +203,7 @@ def test_a_router_that_starts_biased_is_balanced_by_training(tmp_path, monkeypat
     biased(monkeypatch)
     found = {}
     for balance in (0.0, 1.0):
-        job = job_of(tmp_path, moe={"balance": balance}, steps=40, learning_rate=3e-3)
+        job = job_of(tmp_path, moe={"balance": balance}, steps=80, learning_rate=1e-2)
         routing = told(run(job, tmp_path / str(balance)), Routing)
         found[balance] = (routing[0], routing[-1])
     first, last = found[1.0]

@@ -8,8 +8,11 @@ from safetensors.torch import load_file
 
 from engine.job.errors import JobError, ModelError
 from engine.job.events import Evaluated, Prepared, Remark, Step
+from engine.job.expert_events import Routing
 from engine.job.job import with_text
+from engine.models import upcycle
 from engine.models.load import load_model
+from engine.models.targets import decoder_layers
 from engine.models.upcycle import Growth, upcycled
 from engine.train import growing
 from tests.models.all_families import model_of
@@ -114,6 +117,42 @@ def test_pairs_can_be_learned_from_too(tmp_path):
     steps = told(run(job, tmp_path / "run"), Step)
     assert steps[0].loss == pytest.approx(math.log(2), abs=1e-5)  # nothing has changed: sigmoid(0) = 1/2
     assert steps[-1].loss < steps[0].loss
+
+
+def biased(monkeypatch):
+    """Grown routers that send every token to the same two experts at first."""
+    plain = upcycle.new_routers
+
+    def pushed(dense, *values):
+        routers = plain(dense, *values)
+        for layer, router in zip(decoder_layers(dense), routers, strict=True):
+            seen = []
+            hook = layer.mlp.register_forward_pre_hook(lambda _, inputs, seen=seen: seen.append(inputs[0]))
+            with torch.no_grad():
+                dense(input_ids=torch.arange(3, 35).reshape(2, 16))
+            hook.remove()
+            mean = seen[0].flatten(0, 1).mean(0)
+            router[:2] += 2 * mean / mean.norm() ** 2
+        return routers
+
+    monkeypatch.setattr(upcycle, "new_routers", pushed)
+
+
+def test_a_grown_router_that_starts_biased_is_balanced_by_training(tmp_path, monkeypatch):
+    biased(monkeypatch)
+    found = {}
+    for balance in (0.0, 1.0):
+        job = with_text(grown_job(tmp_path, "experts"), f"moe.balance={balance}")
+        job = with_text(with_text(job, "train.steps=60"), "train.learning_rate=3e-3")
+        routing = told(run(job, tmp_path / str(balance)), Routing)
+        found[balance] = (routing[0], routing[-1])
+    first, last = found[1.0]
+    assert first.balance > 2.2
+    assert first.max_load > 1.6
+    assert last.balance < 2.1
+    assert last.max_load < 1.5
+    assert last.load_entropy > 0.97 > first.load_entropy
+    assert found[0.0][1].balance > last.balance + 0.1  # and not without
 
 
 def test_an_existing_mixture_keeps_its_router_unless_asked(tmp_path):

@@ -1,0 +1,1 @@
+"""A model that has grown experts, trained here and by transformers itself."""
