@@ -93,11 +93,15 @@ class Flow:
         assert run.samples, "no sample was shown"
         self.hands.rest(0.5)
         self.hands.picture("train-done")
+        self.look_at_the_end()
         self.report["run"] = str(run.folder)
         self.report["steps"] = len(run.steps)
         self.report["losses"] = [run.steps[0].loss, run.steps[-1].loss]
         self.hands.press(page.compare_button, "comparing")
         assert self.window.page == "compare"
+
+    def look_at_the_end(self) -> None:
+        """What else a run shows when it is done."""
 
     def compare(self) -> None:
         page = self.window.pages["compare"]
@@ -141,9 +145,17 @@ class Flow:
         self.report["runs"] = [(row.record.status, row.record.votes) for row in page.runs.rows]
 
 
-def _go(report_path: Path, pictures: Path | None) -> None:
+def begin(flow: type[Flow]) -> None:
+    """Start the app and go through `flow`; ends the process."""
+    application = make_application()
+    report, *pictures = (Path(argument) for argument in sys.argv[1:])
+    QTimer.singleShot(300, application, lambda: _go(flow, report, pictures[0] if pictures else None))
+    sys.exit(main([]))
+
+
+def _go(wanted: type[Flow], report_path: Path, pictures: Path | None) -> None:
     window = next(w for w in QApplication.topLevelWidgets() if isinstance(w, MainWindow))
-    flow = Flow(Hands(window, pictures))
+    flow = wanted(Hands(window, pictures))
     try:
         flow.run()
     except BaseException:  # noqa: BLE001 - told to the outer test, then the window closes in order
@@ -159,7 +171,4 @@ def _go(report_path: Path, pictures: Path | None) -> None:
 
 
 if __name__ == "__main__":
-    application = make_application()
-    report, *pictures = (Path(argument) for argument in sys.argv[1:])
-    QTimer.singleShot(300, lambda: _go(report, pictures[0] if pictures else None))
-    sys.exit(main([]))
+    begin(Flow)

@@ -36,7 +36,25 @@ def test_the_example_goes_from_welcome_to_an_exported_folder_offscreen(tmp_path)
     assert _answer_of_a_stranger(report) == report["tuned"]
 
 
-def _drive(tmp_path: Path, platform: dict[str, str], *pictures: str) -> dict:
+@pytest.mark.window
+@pytest.mark.slow(reason="trains, compares and exports with real engine processes")
+@pytest.mark.timeout(280)
+def test_a_mixture_of_experts_goes_from_its_choice_to_a_stock_model_in_a_real_window(tmp_path):
+    with screen() as display:
+        pictures = Path(os.environ.get(PICTURES) or tmp_path / "pictures")
+        platform = {"QT_QPA_PLATFORM": "xcb", "DISPLAY": display}
+        report = _drive(tmp_path, platform, str(pictures), flow="tests.flow.drive_experts")
+    _judge(report, tmp_path)
+    assert report["steps_told"] == list(range(1, report["steps"] + 1))
+    assert report["layers"] == 4
+    assert report["coloured"].strip() == report["tuned"]
+    assert report["architecture"] == "Mixtral"
+    config = json.loads((Path(report["export"]) / "config.json").read_text(encoding="utf-8"))
+    assert (config["architectures"], config["num_experts_per_tok"]) == (["MixtralForCausalLM"], 2)
+    assert _answer_of_a_stranger(report) == report["tuned"]
+
+
+def _drive(tmp_path: Path, platform: dict[str, str], *pictures: str, flow: str = "tests.flow.drive") -> dict:
     home = tmp_path / "home"
     report = tmp_path / "report.json"
     environment = {
@@ -48,7 +66,7 @@ def _drive(tmp_path: Path, platform: dict[str, str], *pictures: str) -> dict:
         "PYTHONWARNINGS": "always",
         "PYTHONFAULTHANDLER": "1",
     }
-    command = [sys.executable, "-m", "tests.flow.drive", str(report), *pictures]
+    command = [sys.executable, "-m", flow, str(report), *pictures]
     done = subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=270, check=False
     )
