@@ -50,12 +50,12 @@ class Segmented(QFrame):
 
     def set_options(self, options: Sequence[tuple[str, str]], current: str = "") -> None:
         """Replace all choices; the first one is chosen unless `current` names another."""
-        for button in self._buttons.values():
-            self._group.removeButton(button)
-            self._layout.removeWidget(button)
-            button.hide()
-            button.deleteLater()
-        self._buttons = {value: self._make(value, label) for value, label in options}
+        if [value for value, _ in options] == list(self._buttons):
+            for value, label in options:
+                self._buttons[value].setEnabled(True)
+                self.set_label(value, label)
+        else:
+            self._make_all(options)
         self._labels = dict(options)
         if options:
             self.set_value(current or options[0][0])
@@ -94,6 +94,17 @@ class Segmented(QFrame):
             target.setFocus(Qt.FocusReason.TabFocusReason)
             target.setChecked(True)
             self._announce(target)
+
+    def _make_all(self, options: Sequence[tuple[str, str]]) -> None:
+        for button in self._buttons.values():
+            self._group.removeButton(button)
+            self._layout.removeWidget(button)
+            button.hide()
+            button.deleteLater()
+        self._buttons = {value: self._make(value, label) for value, label in options}
+        if self.isVisible():  # else Qt shows them later, and until then there would be room for none
+            for button in self._buttons.values():
+                button.show()
 
     def _make(self, value: str, label: str) -> QPushButton:
         button = QPushButton(label, self)

@@ -63,3 +63,22 @@ def test_options_can_be_replaced(segmented):
     assert segmented.value() == "rate"
     QTest.mouseClick(segmented.button("loss"), Qt.MouseButton.LeftButton)
     assert segmented.value() == "loss"
+
+
+def test_other_words_for_the_same_choices_keep_buttons_and_focus(segmented):
+    buttons = [segmented.button(value) for value in ("quick", "standard", "thorough")]
+    buttons[0].setEnabled(False)
+    segmented.set_options([("quick", "7 s"), ("standard", "20 s"), ("thorough", "39 s")], "quick")
+    assert [segmented.button(value) for value in ("quick", "standard", "thorough")] == buttons
+    assert [button.text() for button in buttons] == ["7 s", "20 s", "39 s"]
+    assert segmented.options()[0] == ("quick", "7 s")
+    assert segmented.value() == "quick"
+    assert buttons[0].isEnabled()
+
+
+def test_other_choices_have_their_room_at_once(segmented):
+    before = segmented.sizeHint().width()
+    segmented.set_options(
+        [("quick", "Quick"), ("standard", "Standard"), ("long", "Thorough"), ("own", "16 steps")]
+    )
+    assert segmented.sizeHint().width() > before
