@@ -1,4 +1,5 @@
 import threading
+import weakref
 
 from PySide6.QtCore import QObject, QThread
 
@@ -50,3 +51,30 @@ def test_nothing_is_called_after_the_end_and_the_next_window_begins_anew(qapp):
     assert seen == []
     in_background(owner, lambda: 7, seen.append)
     until(lambda: seen == [7], 5, "the next result")
+
+
+def test_an_owner_that_nobody_else_holds_ends_in_the_windows_thread(qapp):
+    ended, may_end = [], threading.Event()
+    owner = QObject()
+    weakref.finalize(owner, lambda: ended.append(threading.current_thread()))
+    in_background(owner, may_end.wait, lambda _: None)
+    del owner
+    may_end.set()
+    until(lambda: ended, 5, "the owner's end")
+    assert ended == [threading.main_thread()]
+
+
+def test_also_one_whose_job_outlives_the_window(qapp):
+    ended, may_end = [], threading.Event()
+    owner = QObject()
+    weakref.finalize(owner, lambda: ended.append(threading.current_thread()))
+    in_background(owner, may_end.wait, lambda _: None)
+    del owner
+    thread = next(thread for thread in threading.enumerate() if thread.name == "background")
+    end_background(seconds=0.01)
+    may_end.set()
+    thread.join(5)
+    assert ended == []
+    in_background(QObject(), lambda: None, lambda _: None)
+    end_background()
+    assert ended == [threading.main_thread()]
