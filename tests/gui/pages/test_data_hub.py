@@ -2,7 +2,6 @@
 
 import json
 import os
-import random
 import signal
 
 import pytest
@@ -25,7 +24,8 @@ ROWS = "".join(
     json.dumps({"instruction": f"Say {n}", "response": f"It is {n}."}) + "\n" for n in range(30)
 ).encode()
 PAIR = json.dumps({"prompt": "p", "chosen": "a", "rejected": "b"}).encode() + b"\n"
-LARGE = b'{"text": "' + random.Random(1).randbytes(1_500_000).hex().encode() + b'"}\n'
+# Many lines of few words, which are soon tokenised: a look at them ends when it is told to.
+LARGE = b"".join(b'{"text": "%d' % n + b" and so on" * 500 + b'"}\n' for n in range(600))
 
 
 @pytest.fixture
