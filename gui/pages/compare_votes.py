@@ -1,11 +1,12 @@
 """The bar below the answers of Compare: which is better, answers or differences, the votes so far."""
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QHBoxLayout, QWidget
+from PySide6.QtWidgets import QWidget
 
 from gui.state.compare import MOST_COLUMNS, SAME, CompareState
 from gui.widgets.buttons import Button
 from gui.widgets.card import Card
+from gui.widgets.flow import Flow
 from gui.widgets.labels import Label
 from gui.widgets.segmented import Segmented
 
@@ -20,8 +21,7 @@ class VoteBar(Card):
     def __init__(self, compare: CompareState, parent: QWidget | None = None) -> None:
         super().__init__(padding=14, parent=parent)
         self._compare = compare
-        row = QHBoxLayout()
-        row.setSpacing(8)
+        row = Flow()
         row.addWidget(Label(self.tr("Which is better?"), "heading"))
         self.buttons = [Button("", "secondary", "thumbs-up") for _ in range(MOST_COLUMNS)]
         self.same_button = Button("", "secondary", "equal")
@@ -36,9 +36,8 @@ class VoteBar(Card):
         views = [("answers", self.tr("Answers")), ("differences", self.tr("Differences"))]
         self.view = Segmented(views, "answers", self.tr("Show"))
         self.view.changed.connect(lambda _: self.view_changed.emit())
-        row.addSpacing(8)
         row.addWidget(self.view)
-        row.addStretch(1)
+        row.add_spring()
         self.tally = Label("", "small")
         row.addWidget(self.tally)
         self.save_button = Button(self.tr("Save votes…"), "secondary", compact=True)
