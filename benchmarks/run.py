@@ -1,13 +1,14 @@
 """All benchmarks with one command: `python3 run.py benchmark [names...] [--quick]`. Writes RESULTS.md.
 
 Only a complete run of all short subjects is written there; a part or a quick one is printed alone. The long subjects
-(`training`: about 40 minutes, `growth`: ten, `grown` and `topics`: eight) run by name alone and have a file each, which
-RESULTS.md ends with:
+(`training`: about 40 minutes, `growth`: ten, `grown` and `topics`: eight, `start`: three) run by name alone and have a
+file each, which RESULTS.md ends with:
 
     python3 run.py benchmark training                     the whole of it, into TRAINING.md
     python3 run.py benchmark training --quick             a minute with tiny models, to see that all works
     python3 run.py benchmark training --only "0.5B SFT"   one case, printed alone; --repetitions 1 for a first look
     python3 run.py benchmark training --profile           where the time of our updates goes, into PROFILE.md
+    python3 run.py benchmark start                        from Start to the first update, also a part of training
     python3 run.py benchmark grown                        a model that has grown experts, beside transformers
     python3 run.py benchmark topics                       what a mixture of LoRA experts learns, beside one LoRA
 """
@@ -40,6 +41,7 @@ SUBJECTS = {
 LONG = {
     "training": subject.measure,
     "growth": subject.measure_growth,
+    "start": subject.measure_start,
     "grown": grown.measure,
     "topics": topics.measure,
 }

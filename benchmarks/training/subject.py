@@ -1,4 +1,4 @@
-"""The subject `training`: the gate, all cases, the start of a run; and the subject `growth`. Each is one table."""
+"""The subjects `training` (the gate, all cases, the start of a run), `growth` and `start`. Each is one table."""
 
 import json
 import tempfile
@@ -18,6 +18,11 @@ from benchmarks.training.theirs import is_there
 
 STARTS = 3
 START_CASE = "0.5B SFT"
+_START = (
+    "- Start to the first update: a worker beside a window (nice +10), the model's files in the disk's cache. "
+    "Behind it what it consists of: until the worker loads the model (a new one imports its libraries first), "
+    "the model, the rows, the adapter with the proof of the fast paths, the update itself."
+)
 
 
 def measure(asked: Asked) -> Table:
@@ -46,6 +51,15 @@ def measure_growth(asked: Asked) -> Table:
         "that nothing is padded, and a quarter of it is learned. One warm-up update is not timed."
     )
     return Table("How training grows", how, tuple(rows))
+
+
+def measure_start(asked: Asked) -> Table:
+    """From pressing Start to the first update of the large model, with what it consists of."""
+    name = QUICK[0].name if asked.quick else START_CASE
+    case = next(case for case in (*QUICK, *CASES) if case.name == name)
+    with tempfile.TemporaryDirectory() as folder:
+        rows = _start(prepare(case, models_folder(), Path(folder)), asked, open_raw())
+    return Table("From Start to the first update", _START, tuple(rows))
 
 
 def equality_rows(folder: Path) -> list[Row]:
@@ -130,8 +144,6 @@ def _how() -> str:
             "memory is the process's largest resident set.",
             "- Products: y and dx of every frozen matrix and the head at learned positions, forward and back, timed "
             "right beside ours in each repetition; attention's six are counted at the same rate.",
-            "- Start to the first update: a worker beside a window (nice +10), the model's files in the disk's cache. "
-            "Behind it what it consists of: until the worker loads the model (a new one imports its libraries first), "
-            "the model, the rows, the adapter with the proof of the fast paths, the update itself.",
+            _START,
         ]
     )

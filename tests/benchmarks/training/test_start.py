@@ -1,9 +1,14 @@
 """What the time from Start to the first update consists of, read from a run's events."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import pytest
 
+from benchmarks import run
+from benchmarks.table import Row
+from benchmarks.training import subject
+from benchmarks.training.asked import Asked
 from benchmarks.training.raw import Raw
 from benchmarks.training.start import PARTS, parts_of, rows_of_start
 from engine.job.events import Failed, Finished, Phase
@@ -52,3 +57,21 @@ def test_a_row_tells_the_sum_and_the_median_of_each_part(tmp_path):
         "worker 0.5 s, model 0.5 s, rows 0.2 s, adapter and proof 1.2 s, update 6.0 s"
     )
     assert (warm.is_met, cold.is_met, cold.aim) == (False, None, "")
+
+
+def test_the_start_is_measured_by_name_alone_with_the_large_models_own_job(monkeypatch, tmp_path):
+    asked_for = []
+    monkeypatch.setattr(
+        subject, "prepare", lambda case, *_: SimpleNamespace(case=case, model=tmp_path, data=tmp_path)
+    )
+    monkeypatch.setattr(subject, "job_for", lambda case, *_: case.name)
+
+    def rows(title, job, times, settle, raw, *, is_goal):
+        asked_for.append((title, job, times, is_goal))
+        return [Row("warm", "7.0 s")]
+
+    monkeypatch.setattr(subject, "rows_of_start", rows)
+    table = run.LONG["start"](Asked(False, (), None))
+    assert table.rows == (Row("warm", "7.0 s"),)
+    run.LONG["start"](Asked(True, (), None))
+    assert asked_for == [("0.5B SFT", "0.5B SFT", subject.STARTS, True), ("tiny SFT", "tiny SFT", 1, False)]
