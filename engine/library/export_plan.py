@@ -1,15 +1,15 @@
 """What an export will be, before anything is loaded: its architecture, sizes, and what cannot be made. No torch."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.job.adapters import ADAPTERS
 from engine.job.exports import export_problem
-from engine.job.job import Job
+from engine.job.job import Choice, Job
 from engine.job.moe_settings import AssembleSettings, LoraExpertsSettings, UpcycleSettings
 from engine.library.architectures import SUPPORTED
 from engine.library.arithmetic import count_words, memory_words
 from engine.library.devices import SMALLEST_FOR_BFLOAT16
-from engine.library.lora_mixture import QWEN2_CAVEAT, as_exported, is_lora_mixture
+from engine.library.lora_mixture import QWEN2_CAVEAT, is_lora_mixture
 from engine.library.memory_need import DTYPE_BYTES
 from engine.library.mixtures import with_experts
 from engine.library.model_folder import CONFIG, ModelInfo
@@ -99,7 +99,11 @@ def export_caveat(job: Job | None, base: ModelInfo) -> str:
 
 def written_as(job: Job, base: ModelInfo) -> ModelInfo:
     """The stock model that the job's result is as a whole: its base, or one of experts made of it."""
-    return as_exported(job, base) if is_lora_mixture(job) else with_experts(job, base)
+    settings = job.moe.settings
+    if is_lora_mixture(job):
+        grown = UpcycleSettings(experts=settings.experts, top_k=settings.top_k)
+        job = replace(job, moe=Choice("upcycle", grown))
+    return with_experts(job, base)
 
 
 def makes_experts(job: Job) -> bool:

@@ -1,12 +1,10 @@
 """A mixture of LoRA experts by numbers alone: which models can have one, what learns, what its export takes. No torch."""
 
-from dataclasses import dataclass, replace
-
 from engine.job.errors import ModelError
-from engine.job.job import Choice, Job
-from engine.job.moe_settings import LoraExpertsSettings, UpcycleSettings
+from engine.job.job import Job
+from engine.job.moe_settings import LoraExpertsSettings
 from engine.library.memory_need import DTYPE_BYTES, layer_linears
-from engine.library.mixtures import mixture_problem, with_experts
+from engine.library.mixtures import mixture_problem
 from engine.library.model_folder import CONFIG, ModelInfo
 from engine.library.weights import read_json
 
@@ -18,16 +16,6 @@ QWEN2_CAVEAT = (
     "Qwen2 models of experts open in transformers and vLLM only: llama.cpp weighs their experts in another way, so no "
     "GGUF file is made."
 )
-
-
-@dataclass(frozen=True)
-class ExportSize:
-    """What the exported model is: its weights, those each token goes through, bytes on disk and in memory."""
-
-    parameters: int
-    active: int
-    file_bytes: int
-    memory_bytes: int
 
 
 def is_lora_mixture(job: Job) -> bool:
@@ -85,19 +73,3 @@ def _expert_count(job: Job, model: ModelInfo) -> int:
     """Numbers of one expert's A and B in one layer."""
     adapter = job.adapter.settings
     return 3 * int(adapter.mlp_rank or adapter.rank) * (model.hidden + model.intermediate)
-
-
-def as_exported(job: Job, model: ModelInfo) -> ModelInfo:
-    """The stock model that the run's export will be; `model` is the base as its folder has it."""
-    settings = job.moe.settings
-    if not isinstance(settings, LoraExpertsSettings):
-        return with_experts(job, model)
-    grown = UpcycleSettings(experts=settings.experts, top_k=settings.top_k)
-    return with_experts(replace(job, moe=Choice("upcycle", grown)), model)
-
-
-def export_size(job: Job, model: ModelInfo, dtype: str) -> ExportSize:
-    """What the export as one complete model takes in numbers of `dtype`, computed before it is made."""
-    found = as_exported(job, model)
-    taken = found.parameters * DTYPE_BYTES[dtype]
-    return ExportSize(found.parameters, found.active, taken, taken)

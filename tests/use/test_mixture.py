@@ -19,7 +19,8 @@ from engine.job.moe import MOE
 from engine.job.record import update_record
 from engine.job.sections import DataSource, ModelSection, WatchSection
 from engine.job.tasks import ExportTask
-from engine.library.lora_mixture import NOT_DENSE, as_exported, export_size
+from engine.library.export_plan import plan_export, written_as
+from engine.library.lora_mixture import NOT_DENSE
 from engine.library.models import check_model
 from engine.library.runs import create_run
 from engine.models.adapters import save_adapter
@@ -162,7 +163,7 @@ def test_the_export_passes_its_own_checks_and_says_what_it_is(family, tmp_path, 
     card = (out / "README.md").read_text()
     assert NOT_DENSE in card
     assert ("llama.cpp" in card) == (family == "qwen2")
-    size = export_size(job, check_model(base), "float32")
+    size = plan_export(job, check_model(base), "merged", "float32")
     weights = sum(path.stat().st_size for path in out.glob("*.safetensors"))
     assert weights == pytest.approx(size.file_bytes, rel=0.05)  # beside the numbers stand their names
     found = check_model(out)
@@ -172,12 +173,12 @@ def test_the_export_passes_its_own_checks_and_says_what_it_is(family, tmp_path, 
 def test_how_large_it_becomes_is_counted_by_hand(tmp_path):
     _, job, base = tuned_run(tmp_path)
     info = check_model(base)
-    found = export_size(job, info, "bfloat16")
+    found = plan_export(job, info, "merged", "bfloat16")
     # Three more copies of three matrices of 32 x 48 in each of two layers, and a router of 4 x 32.
     assert found.parameters == info.parameters + 2 * (3 * 3 * 32 * 48 + 4 * 32)
     assert found.active == found.parameters - 2 * 2 * 3 * 32 * 48  # two of four experts rest
     assert found.file_bytes == found.memory_bytes == 2 * found.parameters
-    assert as_exported(job, info).model_type == "mixtral"
+    assert written_as(job, info).model_type == "mixtral"
 
 
 def test_in_16_bits_it_is_judged_by_divergence_and_agreement(tmp_path, quick):
