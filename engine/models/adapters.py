@@ -22,7 +22,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 from engine.job.adapter_settings import BottleneckSettings
 from engine.job.errors import ModelError
-from engine.models.bottleneck import Bottleneck, add_bottlenecks, bottlenecks_off
+from engine.models.bottleneck import Bottleneck, add_bottlenecks
 from engine.models.embeddings import learn_words, settle, words_state
 from engine.models.load import quiet
 from engine.models.lora import (
@@ -34,7 +34,7 @@ from engine.models.lora import (
     restore_pissa,
 )
 from engine.models.lora_experts import KIND as LORA_EXPERTS
-from engine.models.lora_experts import experts_off, reopened_experts
+from engine.models.lora_experts import LoraExperts, reopened_experts
 from engine.models.merging import built_in
 from engine.models.own_adapter import (
     ADAPTER_CONFIG,
@@ -44,6 +44,7 @@ from engine.models.own_adapter import (
     mark,
     own_adapter,
     read_own,
+    switched_off,
     write_own,
 )
 from engine.models.parts import train_all
@@ -147,10 +148,10 @@ def adapter_off(model: Any) -> Iterator[None]:  # Any: PeftModel or a transforme
     """The model as it was before its adapter."""
     start = pissa_start(model)
     if not isinstance(model, PeftModel):
-        off: contextlib.AbstractContextManager[Any] = bottlenecks_off(model)
+        off: contextlib.AbstractContextManager[Any] = switched_off(model, Bottleneck)
     else:
         off = model.disable_adapter() if start is None else at_pissa_start(model, start)
-    with off, experts_off(model):
+    with off, switched_off(model, LoraExperts):
         yield
 
 

@@ -3,8 +3,7 @@
 Each is a child of the part that it follows, called by a hook, so that the model's own weights keep their names.
 """
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -63,19 +62,6 @@ def add_bottlenecks(model: Any, settings: BottleneckSettings) -> Any:  # Any: tr
         part.add_module(_NAME, Bottleneck(hidden, settings.width, settings.activation).to(device))
         part.register_forward_hook(_follow)
     return mark(model, OwnAdapter("bottleneck", asdict(settings)))
-
-
-@contextlib.contextmanager
-def bottlenecks_off(model: torch.nn.Module) -> Iterator[None]:
-    """The model without its small networks."""
-    found = [part for part in model.modules() if isinstance(part, Bottleneck)]
-    for part in found:
-        part.is_on = False
-    try:
-        yield
-    finally:
-        for part in found:
-            part.is_on = True
 
 
 def _parts(layer: torch.nn.Module, placement: str) -> list[torch.nn.Module]:

@@ -4,9 +4,7 @@ Expert e computes W_e = W + s B_e A_e for gate, up and down. The base's gate and
 down once to the weighted sum, since it is linear; only the low-rank parts and the activation are each expert's own.
 """
 
-import contextlib
 import math
-from collections.abc import Iterator
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -116,19 +114,6 @@ def reopened_experts(model: Any, own: OwnAdapter) -> Any:
 def expert_parts(model: torch.nn.Module) -> list[LoraExperts]:
     """The feed-forward parts with experts, first layer to last; none for another model."""
     return [part for part in model.modules() if isinstance(part, LoraExperts)]
-
-
-@contextlib.contextmanager
-def experts_off(model: torch.nn.Module) -> Iterator[None]:
-    """The model with its dense feed-forward parts."""
-    found = expert_parts(model)
-    for part in found:
-        part.is_on = False
-    try:
-        yield
-    finally:
-        for part in found:
-            part.is_on = True
 
 
 def _drawn(experts: int, rows: int, width: int) -> torch.nn.Parameter:

@@ -4,7 +4,9 @@
 `adapter_model.safetensors` holds the learned tensors by their names in the model. PEFT does not open it.
 """
 
+import contextlib
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -41,6 +43,19 @@ def own_adapter(model: torch.nn.Module) -> OwnAdapter | None:
     """What was noted; None for a model without an adapter of our own kind."""
     own: OwnAdapter | None = getattr(model, "own_adapter", None)
     return own
+
+
+@contextlib.contextmanager
+def switched_off(model: torch.nn.Module, kind: type[torch.nn.Module]) -> Iterator[None]:
+    """The model as if its parts of this kind, which have `is_on`, were not there."""
+    found: list[Any] = [part for part in model.modules() if isinstance(part, kind)]
+    for part in found:
+        part.is_on = False
+    try:
+        yield
+    finally:
+        for part in found:
+            part.is_on = True
 
 
 def is_own(folder: Path) -> bool:
