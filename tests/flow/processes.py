@@ -19,7 +19,7 @@ def processes_of(home: Path) -> list[psutil.Process]:
     return found
 
 
-def left_behind(home: Path, seconds: float = 30.0) -> list[str]:
+def left_behind(home: Path, seconds: float = 10.0) -> list[str]:
     """What is still there after a moment, as command lines; ended, so that no later test suffers."""
     deadline = time.monotonic() + seconds
     while (found := processes_of(home)) and time.monotonic() < deadline:

@@ -59,10 +59,11 @@ def test_experts_gradients_are_the_same_too(kind, recomputed, copied):
     again = step(model)
     assert copied["away"]
     assert kept[0] == again[0]
-    for name, gradient in kept[
-        1
-    ].items():  # the half of a tensor is copied without gaps: its product rounds otherwise
-        assert torch.allclose(gradient, again[1][name], rtol=1e-5, atol=1e-6), name
+    for name, gradient in kept[1].items():
+        if kind == "beside":
+            assert torch.equal(gradient, again[1][name]), name
+        else:  # transformers keeps halves of tensors: copied without gaps, their products round otherwise
+            assert torch.allclose(gradient, again[1][name], rtol=1e-5, atol=1e-6), name
 
 
 def test_weights_stay_and_what_several_operations_keep_is_copied_once(copied):
