@@ -197,7 +197,7 @@ class MainWindow(QMainWindow):
         if self._quits_after_paint:
             self.close()
             return
-        import_ahead()
+        import_ahead(self)
         if self.state.reattach() is not None:
             self.go("train")
         self._refresh_marks()

@@ -1,48 +1,32 @@
-import sys
 import threading
 
 import pytest
+from PySide6.QtCore import QObject
 
 from gui import ahead
+from gui.state.background import end_background
+from tests.gui.waiting import rest, until
 
 
 @pytest.fixture
 def imported(monkeypatch):
-    """Each library with what threads took turns by while it was imported, and in which thread."""
+    """Each library with the thread in which it was imported."""
     found = []
-
-    def note(name):
-        found.append((name, sys.getswitchinterval(), threading.current_thread().name))
-
-    monkeypatch.setattr(ahead, "import_module", note)
+    monkeypatch.setattr(ahead, "import_module", lambda name: found.append((name, threading.current_thread())))
     return found
 
 
-def ends():
-    for thread in threading.enumerate():
-        if thread.name == "import ahead":
-            thread.join(5)
-
-
-def test_qts_types_are_not_made_while_another_thread_paints(imported):
-    usual = sys.getswitchinterval()
-    ahead.import_ahead()
-    ends()
-    names, intervals, threads = zip(*imported, strict=True)
+def test_qts_types_are_made_in_the_thread_that_paints_and_numbers_elsewhere(qapp, imported):
+    ahead.import_ahead(QObject(qapp))
+    until(lambda: len(imported) == 3, 5, "the imports")
+    names, threads = zip(*imported, strict=True)
     assert names == ("numpy", "numpy.ma", "pyqtgraph")
-    assert intervals[:2] == (usual, usual)
-    assert intervals[2] > 1
-    assert set(threads) == {"import ahead"}
-    assert sys.getswitchinterval() == usual
+    assert threading.main_thread() not in threads[:2]
+    assert threads[2] is threading.main_thread()
 
 
-def test_threads_take_turns_as_before_also_where_the_library_is_missing(monkeypatch):
-    def refuse(name):
-        raise ImportError(name)
-
-    usual = sys.getswitchinterval()
-    monkeypatch.setattr(ahead, "LIBRARIES", ())
-    monkeypatch.setattr(ahead, "import_module", refuse)
-    with pytest.raises(ImportError):
-        ahead._import()
-    assert sys.getswitchinterval() == usual
+def test_a_window_that_was_closed_meanwhile_needs_no_charts(qapp, imported):
+    ahead.import_ahead(QObject(qapp))
+    end_background()
+    rest(0.1)
+    assert [name for name, _ in imported] == ["numpy", "numpy.ma"]
