@@ -26,3 +26,8 @@ def rounds_once() -> bool:
 def _is_quick() -> bool:
     """Whether oneDNN multiplies bfloat16: elsewhere torch does so one by one, at a tenth of float32's speed."""
     return torch.backends.mkldnn.is_available() and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
+def has_matrix_units() -> bool:
+    """Whether this processor quickly multiplies float32 numbers that hold bfloat16 as such, its sums in float32."""
+    return bool(getattr(torch.cpu, "_is_amx_tile_supported", bool)())

@@ -1,12 +1,15 @@
 """A tile of the vocabulary at a time: scores of its words, and products with its weights, in numbers wide enough."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from engine.models.near_scores import NearScores
+from engine.models.rounding import has_matrix_units, rounds_once
 
 # Numbers of a tile's scores: few enough for a processor's cache, many enough to keep a GPU busy. Tiles of 1024 to 4096
 # words took the same time on two cores (N from 64 to 1280, D 512 and 896).
@@ -52,17 +55,25 @@ def tiles(
     lowest, highest = _WIDTHS.get(kind, _WIDTHS["cpu"])
     width = min(max(_NUMBERS.get(kind, _NUMBERS["cpu"]) // max(len(hidden), 1), lowest), highest)
     rows = hidden.to(plan.numbers)
-    has_sums = _sums_wide(plan.numbers, hidden.device)
-    left = rows if has_sums else wide(rows, plan.numbers)
+    products_with = _way(rows, bias, plan)
     for at in range(0, len(weight), width):
         tile = weight[at : at + width].to(plan.numbers)
-        if has_sums:
-            products = torch.mm(left, tile.T, out_dtype=torch.float32)
-        else:
-            products = left @ wide(tile, plan.numbers).T
+        products = products_with(tile)
         if bias is not None:
             products += bias[at : at + width]
         yield at, tile, plan.bend.scores(products)
+
+
+def _way(rows: Tensor, bias: Tensor | None, plan: Plan) -> Callable[[Tensor], Tensor]:
+    """What makes of a tile the products (N, tile) of rows (N, D), which are scores where nothing follows the head."""
+    if _sums_wide(plan.numbers, rows.device):
+        return lambda tile: torch.mm(rows, tile.T, out_dtype=torch.float32)
+    is_narrow = rows.device.type == "cpu" and plan.numbers == torch.bfloat16
+    is_plain = bias is None and plan.bend == Bend()
+    if is_narrow and is_plain and rounds_once() and not has_matrix_units():
+        return NearScores(rows).of
+    left = wide(rows, plan.numbers)
+    return lambda tile: left @ wide(tile, plan.numbers).T
 
 
 def left_out(plan: Plan, at: int, width: int, device: torch.device) -> Tensor | None:
