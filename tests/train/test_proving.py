@@ -8,7 +8,7 @@ from engine.job.adapters import LoraSettings
 from engine.job.events import Prepared, Remark, Step
 from engine.models.adapters import add_lora, trained_parameters
 from engine.models.head import Head, head_of
-from engine.models.lean_last import LastLayer
+from engine.models.lean_last import LastLayer, leave_last
 from engine.train.batches import collate, pack, share
 from engine.train.fast_paths import LEAN
 from engine.train.forward import Policy
@@ -54,6 +54,7 @@ def test_a_lean_layer_that_is_wrong_is_given_up_and_told_and_the_others_stay(tmp
     found, remarks = proof(tmp_path, model)
     assert found.paths == ALL[1:]
     assert remarks == [f"The adapter's layers are computed by PEFT's own code: {TOLD}"]
+    leave_last(model)
     assert not any("forward" in vars(part) for part in model.modules())
 
 
