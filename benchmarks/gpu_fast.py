@@ -24,7 +24,7 @@ from engine.models.attention import Scoring, Segment, attend
 from engine.models.load import load_model, load_tokenizer
 from engine.models.varlen import attend_varlen, varlen
 from engine.train.batches import Example, collate, micro_batches
-from engine.train.fast_paths import HEAD, LEAN, PACKED, SHARED
+from engine.train.fast_paths import HEAD, LAST, LEAN, PACKED, SHARED
 from engine.train.forward import Policy
 from engine.train.rows import prepare_rows
 from engine.train.session import train
@@ -104,7 +104,7 @@ def _beside_plain(bench: Bench, name: str, folder: Path, dtype: str) -> Outcome:
     if dtype != "float32":
         truth = _numbers(replace(policy, model=copy.deepcopy(policy.model).float()), alone)
     words, is_near = [], True
-    for path in (LEAN, HEAD, PACKED, SHARED):
+    for path in (LEAN, HEAD, PACKED, SHARED, LAST):
         below = PACKED.take(policy) if path is SHARED else policy
         fast = None if below is None else path.take(below)
         if fast is None:
@@ -161,7 +161,7 @@ def _numbers(policy: Policy, batches: "Iterator[Any] | Sequence[Any]") -> _Numbe
 
 def proven(bench: Bench) -> Iterator[Outcome]:
     """Which paths a real run takes, asked for rows one after another."""
-    wanted = {path.name for path in (LEAN, HEAD, PACKED, SHARED)}
+    wanted = {path.name for path in (LEAN, HEAD, PACKED, SHARED, LAST)}
     for dtype in NEAR:
         for name, folder in _models(bench):
             run = bench.fresh()

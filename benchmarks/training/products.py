@@ -4,9 +4,11 @@
     python -m benchmarks.training.products limit PLAN_FILE
 
 The limit times, in bfloat16 and on weights of the model's shapes, one for each matrix of each layer: y = x W and
-dx = dy W over all tokens of an update in one row, the head at its learned positions forward and back. The frozen
-weights need no product of their own gradient. Nothing asks for dx of the first layer's q, k and v. Attention's six
-products are not timed, but counted at the rate of the others, the upper half of each square left out.
+dx = dy W over all tokens of an update in one row, the head at its learned positions forward and back. So is all of
+the last layer but its k and v, which the learned positions look back at. The frozen weights need no product of their
+own gradient. Nothing asks for dx of the first layer's q, k and v. Attention's six products are not timed, but counted
+at the rate of the others, the upper half of each square left out, and in the last layer all but the queries of the
+learned positions, which stand at their sequence's end.
 """
 
 import json
@@ -47,16 +49,33 @@ def shapes_of(config: dict[str, int]) -> Shapes:
 
 
 def attention_operations(shapes: Shapes, parts: Sequence[Part]) -> float:
-    """Operations of attention in all layers: two products forward and four back, 2 T T D / 2 each."""
-    return shapes.layers * 6.0 * shapes.attention * sum(part.tokens**2 for part in parts)
+    """Operations of attention in all layers: two products forward and four back, 2 T T D / 2 each.
+
+    In the last layer only the rows of T - 1 tokens that come before a learned one, the last of them.
+    """
+    every = (shapes.layers - 1) * sum(part.tokens**2 for part in parts)
+    last = sum((part.tokens - 1) ** 2 - (part.tokens - 1 - part.learned) ** 2 for part in parts)
+    return 6.0 * shapes.attention * (every + last)
 
 
 def linear_operations(shapes: Shapes, tokens: int, learned: int) -> float:
     """Operations of all products that are timed: 2 T in out, forward and back."""
-    layer = sum(inputs * outputs for inputs, outputs in shapes.linears)
-    first = sum(inputs * outputs for inputs, outputs in shapes.linears[:3])
-    head = shapes.hidden * shapes.vocabulary
-    return 2.0 * tokens * (2 * shapes.layers * layer - first) + 4.0 * learned * head
+    total = 4.0 * learned * shapes.hidden * shapes.vocabulary
+    for layer in range(shapes.layers):
+        for place, (inputs, outputs) in enumerate(shapes.linears):
+            rows = learned if _is_narrow(shapes, layer, place) else tokens
+            total += 2.0 * rows * inputs * outputs * (2 if _is_learned_from(layer, place) else 1)
+    return total
+
+
+def _is_narrow(shapes: Shapes, layer: int, place: int) -> bool:
+    """Whether this matrix of the layer is needed at learned positions alone: in the last one all but k and v."""
+    return layer == shapes.layers - 1 and place not in (1, 2)
+
+
+def _is_learned_from(layer: int, place: int) -> bool:
+    """Whether anything asks for the gradient of what goes into this matrix: not in the first layer's q, k and v."""
+    return layer > 0 or place > 2
 
 
 def limit_seconds(shapes: Shapes, updates: Sequence[Sequence[Part]]) -> float:
@@ -80,18 +99,20 @@ def _products(
     """All timed products of an update one after another."""
     widths = {width for pair in shapes.linears for width in pair}
     rows = {width: _drawn(tokens, width) for width in widths}
-    scored, slopes = _drawn(learned, shapes.hidden), _drawn(learned, shapes.vocabulary)
+    few = {width: _drawn(learned, width) for width in {*widths, shapes.hidden, shapes.vocabulary}}
 
     def work() -> None:
-        for layer in layers:
-            for (inputs, _), weight in zip(shapes.linears, layer, strict=True):
-                torch.mm(rows[inputs], weight.t())
-        torch.mm(scored, head.t())
-        torch.mm(slopes, head)
-        for number, layer in enumerate(layers):
-            pairs = list(zip(shapes.linears, layer, strict=True))
-            for (_, outputs), weight in pairs if number else pairs[3:]:
-                torch.mm(rows[outputs], weight)
+        for layer, weights in enumerate(layers):
+            for place, weight in enumerate(weights):
+                taken = few if _is_narrow(shapes, layer, place) else rows
+                torch.mm(taken[weight.shape[1]], weight.t())
+        torch.mm(few[shapes.hidden], head.t())
+        torch.mm(few[shapes.vocabulary], head)
+        for layer, weights in enumerate(layers):
+            for place, weight in enumerate(weights):
+                if _is_learned_from(layer, place):
+                    taken = few if _is_narrow(shapes, layer, place) else rows
+                    torch.mm(taken[weight.shape[0]], weight)
 
     return work
 

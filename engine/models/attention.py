@@ -23,13 +23,15 @@ _FEWEST = 64  # queries of a block
 class Segment:
     """A sequence of a row: `length` tokens from `start` on, and before them what it shares with an earlier one.
 
-    That are `shared` tokens, which stand in the row once, from `shared_start` on.
+    That are `shared` tokens, which stand in the row once, from `shared_start` on. Only its own tokens within `asked`,
+    from one number up to another, need to look, all for None; zeros may stand for what others find.
     """
 
     start: int
     length: int
     shared_start: int = 0
     shared: int = 0
+    asked: tuple[tuple[int, int], ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class _Attention(torch.autograd.Function):
         """See `attend`."""
         ctx.save_for_backward(query, key, value)
         ctx.parts, ctx.scoring = parts, scoring
-        out = query.new_empty(query.shape[1], query.shape[0], value.shape[2])
+        out = _made(query, parts, value.shape[2])
         with _products(query):
             for part in parts:
                 keys, values = _seen(key, part, _wide(key)), _seen(value, part, value.dtype)
@@ -76,7 +78,7 @@ class _Attention(torch.autograd.Function):
         """Of `query`, `key` and `value`, from `grad` (T, H, E)."""
         query, key, value = ctx.saved_tensors
         scoring = ctx.scoring
-        of_query = torch.empty(query.shape[1], len(query), query.shape[2], dtype=query.dtype)
+        of_query = _made(query, ctx.parts, query.shape[2])
         of_key, of_value = (torch.zeros(states.shape, dtype=_wide(states)) for states in (key, value))
         with _products(query):
             for part in ctx.parts:
@@ -98,6 +100,12 @@ class _Attention(torch.autograd.Function):
                     _add(of_key, part, block, torch.bmm(slope.transpose(1, 2), queries))
         of_key = of_key.mul_(scoring.scale).to(key.dtype)
         return of_query.transpose(0, 1), of_key, of_value.to(value.dtype), None, None
+
+
+def _made(query: Tensor, parts: Sequence[Segment], width: int) -> Tensor:
+    """Room for something of every query, (T, H, width): zeros where some are not asked."""
+    make = query.new_empty if all(part.asked is None for part in parts) else query.new_zeros
+    return make((query.shape[1], query.shape[0], width))
 
 
 def _products(query: Tensor) -> contextlib.AbstractContextManager[None]:
@@ -122,11 +130,12 @@ class _Block:
 def _blocks(part: Segment, group: int, window: int | None) -> Iterator[_Block]:
     """The blocks of a sequence whose keys each serve `group` heads of queries."""
     count = max(_FEWEST, _ROWS // group)
-    for begin in range(0, part.length, count):
-        stop = min(begin + count, part.length)
-        place = part.shared + begin
-        first = 0 if window is None else max(0, place - window + 1)
-        yield _Block(slice(part.start + begin, part.start + stop), place, first, part.shared + stop)
+    for start, end in ((0, part.length),) if part.asked is None else part.asked:
+        for begin in range(start, end, count):
+            stop = min(begin + count, end)
+            place = part.shared + begin
+            first = 0 if window is None else max(0, place - window + 1)
+            yield _Block(slice(part.start + begin, part.start + stop), place, first, part.shared + stop)
 
 
 def _wide(states: Tensor) -> torch.dtype:

@@ -65,6 +65,13 @@ def leave_lean(model: torch.nn.Module) -> None:
             own.group.leave()
 
 
+def group_of(attention: torch.nn.Module) -> Together | None:
+    """What computes an attention's queries, keys and values together; None where nothing does."""
+    values: Any = dict(attention.named_children()).get(_READERS[-1])
+    own = None if values is None else vars(values).get("forward")
+    return own.group if isinstance(own, _Product) else None
+
+
 @dataclass(eq=False)
 class _Product:
     """A matrix product with or without LoRA, by itself or together with others that read the same."""

@@ -21,6 +21,7 @@ class Together:
 
     attention: torch.nn.Module
     names: Sequence[str]
+    apart: object | None = None  # a member that computes by itself
     is_open: bool = False
     states: Tensor | None = None
     version: int = -1
@@ -42,7 +43,7 @@ class Together:
 
     def output(self, member: object, states: Tensor) -> Tensor | None:
         """A member's product with these states; None where it has to compute by itself."""
-        if not self.is_open or states.is_inference():  # what is for inference alone has no version
+        if not self.is_open or member is self.apart or states.is_inference():  # which has no version
             return None
         is_same = self.states is states and self.version == states._version
         if not (is_same and member in self.ready):
@@ -51,7 +52,7 @@ class Together:
 
     def _prepare(self, states: Tensor) -> None:
         self._forget()
-        members = children_of(self.attention, self.names)
+        members = [part for part in children_of(self.attention, self.names) if part is not self.apart]
         parts = parts_for(members, states)
         if parts is not None:
             self.ready = dict(zip(members, products(states, parts), strict=True))

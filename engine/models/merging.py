@@ -15,6 +15,7 @@ from peft.tuners.tuners_utils import BaseTunerLayer
 from engine.job.errors import ModelError
 from engine.models.embeddings import build_in_words
 from engine.models.lean import leave_lean
+from engine.models.lean_last import leave_last
 from engine.models.own_adapter import own_adapter
 
 
@@ -51,6 +52,7 @@ def built_in(model: Any, dtype: torch.dtype) -> Merged:  # Any: PeftModel or a t
 
     Raises ModelError for an adapter that cannot be a part of the weights.
     """
+    leave_last(model)
     leave_lean(model)
     own = own_adapter(model)
     if own is not None and own.kind == "freeze":

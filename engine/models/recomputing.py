@@ -7,6 +7,7 @@ from torch.utils.checkpoint import checkpoint
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 from engine.models.targets import decoder_layers
+from engine.models.wanted import as_now
 
 
 def recompute_layers(model: Any, count: int) -> int:  # Any: a transformers model or a PeftModel
@@ -19,5 +20,6 @@ def recompute_layers(model: Any, count: int) -> int:  # Any: a transformers mode
     for number, layer in enumerate(able):
         layer.gradient_checkpointing = number < count
         # The new way of torch: inputs need no gradient of their own, as behind frozen word vectors.
-        layer._gradient_checkpointing_func = partial(checkpoint, use_reentrant=False)  # type: ignore[assignment]
+        again = partial(checkpoint, use_reentrant=False, context_fn=as_now)
+        layer._gradient_checkpointing_func = again  # type: ignore[assignment]
     return min(count, len(able))

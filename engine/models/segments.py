@@ -8,9 +8,11 @@ whole numbers instead of letting sequences see each other.
 """
 
 import sys
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import lru_cache, partial
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Any
 
 import torch
@@ -22,6 +24,7 @@ from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from engine.models.attention import Scoring, Segment, attend
 from engine.models.prompts import has_prompt
 from engine.models.varlen import States, attend_varlen, varlen
+from engine.models.wanted import wanted_now
 
 _NAME = "segmented_"
 _OWN = ("sdpa", "eager")  # what a model may have attended with before
@@ -36,6 +39,7 @@ _KNOWN = {
         "output_hidden_states",
     ),  # nothing that attention needs
 }
+_GAP = 64  # tokens between two that are asked, up to which all are: a block of queries is not smaller
 _Attention = Callable[..., tuple[Tensor, Tensor | None]]
 
 
@@ -109,7 +113,7 @@ def _attend(
         scoring = Scoring(scale, options.get("sliding_window"), options.get("softcap"))
         states = _narrowed((query, key, value))
         if _is_ours(states):
-            found = attend(states[0][0], states[1][0], states[2][0], segments, scoring)
+            found = attend(states[0][0], states[1][0], states[2][0], _asked(segments, module), scoring)
             return found.unsqueeze(0), None
         if (function := varlen(states, scoring)) is not None:
             return attend_varlen(function, states, segments, scoring), None
@@ -120,6 +124,26 @@ def _segments(mask: Tensor) -> tuple[Segment, ...]:
     rows = mask[0, 0].tolist()
     starts = accumulate((length for length, _, _ in rows), initial=0)
     return tuple(Segment(start, *row) for start, row in zip(starts, rows, strict=False))
+
+
+def _asked(segments: tuple[Segment, ...], module: torch.nn.Module) -> tuple[Segment, ...]:
+    """The sequences of a row with the queries that are asked for in this attention now."""
+    wanted = wanted_now()
+    if wanted is None or wanted.attention is not module:
+        return segments
+    rows, found = wanted.rows.tolist(), []
+    for segment in segments:
+        ends = (segment.start, segment.start + segment.length)
+        own = [row - segment.start for row in rows[slice(*(bisect_left(rows, end) for end in ends))]]
+        found.append(replace(segment, asked=_runs(own)))
+    return tuple(found)
+
+
+def _runs(places: Sequence[int]) -> tuple[tuple[int, int], ...]:
+    """From one of these ascending places up to behind another, wherever no gap is wide."""
+    breaks = [at for at in range(1, len(places)) if places[at] - places[at - 1] > _GAP]
+    bounds = [0, *breaks, len(places)] if places else []
+    return tuple((places[first], places[last - 1] + 1) for first, last in pairwise(bounds))
 
 
 def _is_plain(module: torch.nn.Module, options: dict[str, Any]) -> bool:  # Any: see _attend

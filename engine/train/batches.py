@@ -102,6 +102,11 @@ class Batch:
         """Sequences of the batch: examples times their parts."""
         return len(self.spans)
 
+    @cached_property
+    def scored(self) -> Tensor:
+        """The positions that are scored, ascending, each once: (M,) in the flattened (R * T)."""
+        return self.positions.unique()
+
     def to(self, device: str) -> "Batch":
         """The same on a device; lengths stay where they can be read without waiting for it."""
         if device == "cpu":
@@ -113,7 +118,9 @@ class Batch:
         there: dict[str, Any] = {  # Any: the fields' own types
             name: sent(part, device) for name, part in parts.items() if part is not None
         }
-        return replace(self, **there)
+        moved = replace(self, **there)
+        vars(moved)["scored"] = sent(self.scored, device)  # how many there are would have to be waited for
+        return moved
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from engine.job.job import Job
 from engine.library.speed import pays_to_pack
 from engine.models.head import head_of
 from engine.models.lean import leave_lean, take_lean
+from engine.models.lean_last import leave_last, take_last
 from engine.models.segments import can_share, leave_segments, take_segments
 from engine.train.forward import Policy
 
@@ -44,6 +45,8 @@ def wanted_paths(job: Job, policy: Policy, texts: int, desk: Desk) -> list[FastP
         elif job.rows.packing == "on":
             title = "Rows are padded: what is trained here cannot take them one after another."
             desk.tell(Remark("info", title, "The result is the same. Nothing to do."))
+    if job.train.fast == "auto":
+        found.append(LAST)  # behind all others: layers and attention to packed rows compute for it
     return found
 
 
@@ -65,6 +68,11 @@ def _shared(policy: Policy) -> Policy | None:
     return replace(policy, way="shared") if is_able else None
 
 
+def _last(policy: Policy) -> Policy | None:
+    last = take_last(policy.model)
+    return None if last is None else replace(policy, last=last)
+
+
 def _nothing(model: Any) -> None:
     """Nothing about the model itself was changed."""
 
@@ -73,3 +81,4 @@ LEAN = FastPath("lean layers", _lean, leave_lean, "The adapter's layers are comp
 HEAD = FastPath("tiled head", _own_head, _nothing, "The scores of all words are kept at once")
 PACKED = FastPath("packed rows", _packed, leave_segments, "Rows are padded")
 SHARED = FastPath("shared prompts", _shared, _nothing, "Each pair's prompt is read twice")
+LAST = FastPath("last layer where it counts", _last, leave_last, "The last layer computes every token")

@@ -12,6 +12,7 @@ from engine.methods.feedback import AnswerLogps
 from engine.methods.logprobs import TokenLogps, sum_by_row, token_logps
 from engine.methods.pairs import PairLogps
 from engine.models.head import Head
+from engine.models.lean_last import LastLayer
 from engine.train.batches import Batch, Example, Way, micro_batches
 from engine.train.examples import blocks
 from engine.train.noise import noisy
@@ -22,8 +23,8 @@ class Policy:
     """The model that learns. `autocast` is the narrow dtype its float32 weights compute in, None for none.
 
     `noise` is NEFTune's alpha, for training forward passes alone. `way` is how its batches are put together. With a
-    `head` the logits are never made; without one the model's own makes them at the scored positions. `paths` are the
-    names of the fast paths that are taken.
+    `head` the logits are never made; without one the model's own makes them at the scored positions. With a `last` layer
+    known, that computes for those positions, too. `paths` are the names of the fast paths that are taken.
     """
 
     model: Any  # Any: a transformers model or a PeftModel
@@ -32,6 +33,7 @@ class Policy:
     noise: float = 0.0
     way: Way = "grouped"
     head: Head | None = None
+    last: LastLayer | None = None
     paths: tuple[str, ...] = ()
 
     def batches(self, examples: Sequence[Example], size: int) -> Iterator[Batch]:
@@ -42,7 +44,7 @@ class Policy:
 
     def score(self, batch: Batch, average: bool = False) -> TokenLogps:
         """Log-probabilities of the batch's N targets; their mean over the vocabulary where it is asked for."""
-        with self._numbers(), self._noisy(batch):
+        with self._numbers(), self._noisy(batch), self._narrowed(batch):
             if self.head is not None:
                 hidden = scored_hidden(self.model, batch)
                 return TokenLogps(*self.head.logps(hidden, batch.targets, average))
@@ -66,6 +68,11 @@ class Policy:
     def _noisy(self, batch: Batch) -> contextlib.AbstractContextManager[object]:
         is_wanted = self.noise > 0 and self.model.training
         return noisy(self.model, batch, self.noise) if is_wanted else contextlib.nullcontext()
+
+    def _narrowed(self, batch: Batch) -> contextlib.AbstractContextManager[None]:
+        if self.last is None:
+            return contextlib.nullcontext()
+        return self.last.over(batch.scored, (batch.ids.shape[0], batch.ids.shape[1]))
 
     def _numbers(self) -> contextlib.AbstractContextManager[object]:
         if self.autocast is None:

@@ -42,9 +42,9 @@ def test_all_sides_do_the_same_work_on_the_processor():
         losses = [float(cells[6]) for cells in sides.values()]
         assert losses == pytest.approx([losses[0]] * len(losses), abs=2e-3)
         taken = {side: cells[7] for side, cells in sides.items()}
-        assert taken["padded"] == "lean layers, tiled head"
+        assert taken["padded"] == "lean layers, tiled head, last layer where it counts"
         assert taken["padded, fast off"] == taken["plain"] == "-"
-        assert taken["packed"].endswith("shared prompts" if method == "dpo" else "packed rows")
+        assert ("shared prompts" if method == "dpo" else "packed rows") in taken["packed"]
 
 
 def test_the_checks_of_numbers_pass_on_the_processor():

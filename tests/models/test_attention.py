@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from torch.nn.functional import scaled_dot_product_attention
@@ -35,6 +37,27 @@ def test_it_is_attention_written_out_and_so_are_its_gradients(window, cap, group
     monkeypatch.setattr(attention, "_FEWEST", block)
     scoring, inputs = Scoring(0.6, window, cap), states(4, groups, 14, wide=5)
     expected = with_gradients(plain_attention, inputs, parts, scoring)
+    for found, wanted in zip(with_gradients(attend, inputs, parts, scoring), expected, strict=True):
+        torch.testing.assert_close(found, wanted, atol=1e-12, rtol=1e-10)
+
+
+@pytest.mark.parametrize("block", [2, 128])
+@pytest.mark.parametrize(("window", "cap"), [(None, None), (3, None), (4, 0.7)])
+def test_queries_that_are_not_asked_find_zeros_and_the_others_what_they_found(
+    window, cap, block, monkeypatch
+):
+    monkeypatch.setattr(attention, "_ROWS", block)
+    monkeypatch.setattr(attention, "_FEWEST", block)
+    asked = {0: ((1, 4), (6, 8)), 8: ((2, 3),), 11: None, 13: ()}
+    parts = tuple(replace(part, asked=asked[part.start]) for part in BRANCHES)
+    rows = torch.tensor([1, 2, 3, 6, 7, 10, 11, 12])
+    scoring, inputs = Scoring(0.6, window, cap), states(4, 2, 14, wide=5)
+
+    def plain(*arguments):
+        every = plain_attention(*arguments)
+        return torch.zeros_like(every).index_copy(0, rows, every[rows])
+
+    expected = with_gradients(plain, inputs, BRANCHES, scoring)
     for found, wanted in zip(with_gradients(attend, inputs, parts, scoring), expected, strict=True):
         torch.testing.assert_close(found, wanted, atol=1e-12, rtol=1e-10)
 

@@ -1,11 +1,14 @@
 import json
+from dataclasses import replace
 
 import pytest
 import torch
 
 from engine.models import segments
+from engine.models.attention import Segment
 from engine.models.generate import generate
 from engine.models.segments import _mask_alone, leave_segments, segment_mask, take_segments
+from engine.models.wanted import Wanted, wanting
 from tests.models.all_families import model_of
 from tests.models.every_adapter import CASES, adapted
 from tests.models.tiny_models import FAMILIES, tiny_model, tiny_tokenizer
@@ -147,3 +150,15 @@ def test_dropout_of_attention_is_still_applied():
     model = tiny_model(attention_dropout=0.5).train()
     assert take_segments(model)
     assert not torch.equal(in_a_row(model, FIRST)[0], in_a_row(model, FIRST)[0])
+
+
+def test_queries_are_asked_in_runs_that_small_gaps_do_not_part(monkeypatch):
+    monkeypatch.setattr(segments, "_GAP", 2)
+    attention = torch.nn.Identity()
+    row = (Segment(0, 6), Segment(6, 4, 0, 3), Segment(10, 5), Segment(15, 2))
+    with wanting(Wanted(torch.tensor([0, 3, 5, 8, 9, 11, 13, 14]), (1, 17), attention)):
+        found = segments._asked(row, attention)
+        assert segments._asked(row, torch.nn.Identity()) is row  # another layer's
+    assert [part.asked for part in found] == [((0, 1), (3, 6)), ((2, 4),), ((1, 5),), ()]
+    assert [replace(part, asked=None) for part in found] == list(row)
+    assert segments._asked(row, attention) is row

@@ -9,7 +9,13 @@ from tests.models.tiny_models import tiny_model
 from tests.train.tiny_runs import example, told
 
 ROWS = [example(at, length) for at, length in enumerate((9, 30, 7, 12))]
-ALL = ("lean layers", "tiled head", "packed rows")
+WITH_EXPERTS = (
+    "lean layers",
+    "tiled head",
+    "packed rows",
+)  # experts count every token of the last layer, too
+ALL = (*WITH_EXPERTS, "last layer where it counts")
+SHARED = (*ALL[:-1], "shared prompts", ALL[-1])
 
 
 def proof(tmp_path, model=None, examples=ROWS, method="sft", device="cpu", noise=0.0, **sections):

@@ -3,7 +3,8 @@ from collections import Counter
 import pytest
 
 from engine.models.template import Encoded
-from engine.train.batches import Example, Order, collate, micro_batches
+from engine.train.batches import Example, Order, collate, micro_batches, share
+from tests.train.tiny_pairs import alike
 from tests.train.tiny_runs import example
 
 
@@ -44,6 +45,13 @@ def test_rows_are_padded_on_the_right_and_only_learned_tokens_are_scored():
     assert batch.targets.tolist() == [7, 9, 11]
     assert batch.rows.tolist() == [0, 1, 1]
     assert (batch.examples, batch.tokens, batch.count) == ((0, 1), 7, 2)
+
+
+def test_a_position_that_two_sequences_score_is_counted_once_also_where_it_cannot_be_looked_at():
+    batch = share([alike(0, [101, 102], [201])])  # 10 tokens of a prompt, then both answers
+    assert batch.positions.tolist() == [9, 10, 9]
+    assert batch.scored.tolist() == [9, 10]
+    assert batch.to("meta").scored.shape == (2,)
 
 
 def test_rows_of_one_length_need_no_mask():

@@ -8,6 +8,7 @@ from engine.job.adapters import LoraSettings
 from engine.job.events import Prepared, Remark, Step
 from engine.models.adapters import add_lora, trained_parameters
 from engine.models.head import Head, head_of
+from engine.models.lean_last import LastLayer, leave_last
 from engine.train.batches import collate, pack, share
 from engine.train.fast_paths import LEAN
 from engine.train.forward import Policy
@@ -15,12 +16,11 @@ from engine.train.proving import _around_answer, _each_alone
 from tests.models.all_families import model_of
 from tests.models.every_adapter import adapted
 from tests.models.tiny_models import FAMILIES, tiny_model
-from tests.train.proofs import ALL, ROWS, proof, way_of
+from tests.train.proofs import ALL, ROWS, SHARED, proof, way_of
 from tests.train.tiny_pairs import CASES, PROMPT, SEVERAL, pair
 from tests.train.tiny_runs import example, run, tiny_job, told
 
 TOLD = "the faster way gave this model other numbers than its own."
-SHARED = (*ALL, "shared prompts")
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -32,7 +32,8 @@ def test_a_model_that_gives_the_same_numbers_takes_every_path(family, dtype, tmp
     assert found.paths == (ALL if family != "gpt2" else ALL[1:])
     assert (found.way, found.head is not None, remarks) == ("packed", True, [])
     found, remarks = proof(tmp_path, model, SEVERAL, "dpo")
-    assert (found.paths[-1], found.way, remarks) == ("shared prompts", "shared", [])
+    shared = SHARED if family != "gpt2" else SHARED[1:]
+    assert (found.paths, found.way, remarks) == (shared, "shared", [])
 
 
 def test_a_lean_layer_that_is_wrong_is_given_up_and_told_and_the_others_stay(tmp_path, monkeypatch):
@@ -53,6 +54,7 @@ def test_a_lean_layer_that_is_wrong_is_given_up_and_told_and_the_others_stay(tmp
     found, remarks = proof(tmp_path, model)
     assert found.paths == ALL[1:]
     assert remarks == [f"The adapter's layers are computed by PEFT's own code: {TOLD}"]
+    leave_last(model)
     assert not any("forward" in vars(part) for part in model.modules())
 
 
@@ -70,8 +72,19 @@ def test_a_head_that_is_wrong_or_fails_is_given_up(fault, tmp_path, monkeypatch)
 
     monkeypatch.setattr(Head, "logps", other)
     found, remarks = proof(tmp_path, adapted("lora"))
-    assert (found.head, found.paths) == (None, (ALL[0], ALL[2]))
+    assert (found.head, found.paths) == (None, (ALL[0], *ALL[2:]))
     assert remarks == [f"The scores of all words are kept at once: {TOLD}"]
+
+
+@pytest.mark.parametrize("method", ["sft", "dpo"])
+def test_a_last_layer_that_lacks_a_row_is_given_up_and_computes_all_again(method, tmp_path, monkeypatch):
+    over = LastLayer.over
+    monkeypatch.setattr(LastLayer, "over", lambda last, rows, shape: over(last, rows[1:], shape))
+    model = adapted("lora")
+    found, remarks = proof(tmp_path, model, ROWS if method == "sft" else SEVERAL, method)
+    assert (found.last, found.paths) == (None, (ALL if method == "sft" else SHARED)[:-1])
+    assert remarks == [f"The last layer computes every token: {TOLD}"]
+    assert not any(type(vars(part).get("forward")).__name__ == "_Rows" for part in model.modules())
 
 
 def test_numbers_that_are_none_are_wrong_also_where_nothing_learns(tmp_path, monkeypatch):
@@ -79,7 +92,7 @@ def test_numbers_that_are_none_are_wrong_also_where_nothing_learns(tmp_path, mon
         Head, "logps", lambda head, hidden, targets, average=False: (targets * torch.nan, None)
     )
     found, remarks = proof(tmp_path, tiny_model().requires_grad_(False))
-    assert (found.head, found.paths) == (None, ("packed rows",))
+    assert (found.head, found.paths) == (None, ALL[2:])
     assert remarks == [f"The scores of all words are kept at once: {TOLD}"]
 
 

@@ -18,11 +18,11 @@ from engine.train.fast_paths import LEAN
 from engine.train.same_experts import SameExperts, keys_of
 from tests.models.all_families import model_of
 from tests.models.tiny_models import tiny_model
-from tests.train.proofs import ALL, proof
+from tests.train.proofs import WITH_EXPERTS, proof
 from tests.train.tiny_pairs import SEVERAL, pair
 from tests.train.tiny_runs import example
 
-SHARED = (*ALL, "shared prompts")
+SHARED = (*WITH_EXPERTS, "shared prompts")
 TOLD = "the faster way gave this model other numbers than its own."
 MIXTURES = ["mixtral", "sliding mixtral", "qwen2-moe", "qwen3-moe", "olmoe"]
 DTYPES = [torch.float32, torch.bfloat16]
@@ -49,7 +49,7 @@ def as_likely(model):
 def test_a_model_with_experts_takes_every_path(family, dtype, targets, tmp_path):
     model = add_lora(model_of(family).to(dtype), LoraSettings(rank=4, targets=targets))
     found, remarks = proof(tmp_path, model)
-    assert (found.paths, remarks) == (ALL, [])
+    assert (found.paths, remarks) == (WITH_EXPERTS, [])
     found, remarks = proof(tmp_path, model, SEVERAL, "dpo")
     assert (found.paths, remarks) == (SHARED, [])
 
@@ -59,7 +59,7 @@ def test_a_model_with_experts_takes_every_path(family, dtype, targets, tmp_path)
 def test_a_mixture_of_lora_experts_takes_every_path(family, dtype, tmp_path):
     for seed in range(3):
         found, remarks = proof(tmp_path, beside(family, dtype, seed))
-        assert (found.paths, remarks) == (ALL, [])
+        assert (found.paths, remarks) == (WITH_EXPERTS, [])
     found, remarks = proof(tmp_path, beside(family, dtype), SEVERAL, "dpo")
     assert (found.paths, remarks) == (SHARED, [])
 
@@ -70,7 +70,7 @@ def test_a_model_that_has_grown_experts_takes_every_path(family, kind, tmp_path)
     model = upcycled(tiny_model(family), Growth(4, 2, seed=0))
     model = train_all(model, FullSettings()) if kind == "full" else add_lora(model, LoraSettings(rank=4))
     found, remarks = proof(tmp_path, model)
-    assert (found.paths, remarks) == (ALL if kind == "lora" else ALL[1:], [])
+    assert (found.paths, remarks) == (WITH_EXPERTS if kind == "lora" else WITH_EXPERTS[1:], [])
 
 
 @pytest.mark.parametrize("kind", ["beside", "mixtral"])
@@ -80,9 +80,9 @@ def test_experts_that_are_as_likely_cost_no_path(kind, tmp_path, monkeypatch):
 
     rows = [example(at, length) for at, length in enumerate((60, 50, 40, 30))]
     found, remarks = proof(tmp_path, made(), rows)
-    assert (found.paths, remarks) == (ALL, [])
+    assert (found.paths, remarks) == (WITH_EXPERTS, [])
     monkeypatch.setattr(SameExperts, "over", lambda *_: contextlib.nullcontext())
-    assert proof(tmp_path, made(), rows)[0].paths != ALL  # as rounding falls
+    assert proof(tmp_path, made(), rows)[0].paths != WITH_EXPERTS  # as rounding falls
 
 
 @pytest.mark.parametrize("kind", ["beside", "mixtral"])
@@ -105,7 +105,7 @@ def test_a_way_that_gives_routers_other_numbers_is_given_up(kind, tmp_path, monk
 
     monkeypatch.setattr(fast_paths, "LEAN", dataclasses.replace(LEAN, take=take, leave=leave))
     found, remarks = proof(tmp_path, model)
-    assert found.paths == ALL[1:]
+    assert found.paths == WITH_EXPERTS[1:]
     assert remarks == [f"The adapter's layers are computed by PEFT's own code: {TOLD}"]
 
 
