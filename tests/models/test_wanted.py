@@ -11,10 +11,15 @@ FIRST, SECOND = (Wanted(torch.tensor([row]), (1, 4), torch.nn.Identity()) for ro
 
 def test_what_is_wanted_holds_within_and_no_longer_behind_an_error():
     assert wanted_now() is None
-    with wanting(FIRST):
-        with pytest.raises(ValueError, match="inside"), wanting(SECOND):
+
+    def fails():
+        with wanting(SECOND):
             assert wanted_now() is SECOND
             raise ValueError("inside")
+
+    with wanting(FIRST):
+        with pytest.raises(ValueError, match="inside"):
+            fails()
         assert wanted_now() is FIRST
     assert wanted_now() is None
 
