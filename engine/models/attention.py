@@ -63,7 +63,8 @@ class _Attention(torch.autograd.Function):
         ctx.parts, ctx.scoring = parts, scoring
         groups = len(key)
         out = query.new_empty(query.shape[1], query.shape[0], value.shape[2])
-        highest = torch.zeros(query.shape[:2]) if may_shift(query, scoring.cap) else None
+        is_shifted = any(ctx.needs_input_grad) and may_shift(query, scoring.cap)
+        highest = torch.zeros(query.shape[:2]) if is_shifted else None
         with _products(query):
             for part in parts:
                 keys, values = _seen(key, part, wide(key)), _seen(value, part, value.dtype)
