@@ -65,7 +65,8 @@ class _Attention(torch.autograd.Function):
         """See `attend`."""
         ctx.parts, ctx.scoring = parts, scoring
         groups, out = len(key), _made(query, parts, value.shape[2])
-        highest = torch.zeros(query.shape[:2]) if may_shift(query, scoring.cap) else None
+        is_shifted = any(ctx.needs_input_grad) and may_shift(query, scoring.cap)
+        highest = torch.zeros(query.shape[:2]) if is_shifted else None
         with _products(query):
             for part in parts:
                 keys, values = _seen(key, part, wide(key)), _seen(value, part, value.dtype)
@@ -92,10 +93,9 @@ class _Attention(torch.autograd.Function):
             for part in ctx.parts:
                 seen = _seen(key, part, key.dtype), _seen(value, part, value.dtype)
                 for block in _blocks(part, len(query) // groups, scoring.window):
-                    # Without gaps: a product with a transposed one that has gaps writes it out first, slowly.
-                    keys, values = (states[:, block.first : block.end].contiguous() for states in seen)
-                    queries = _grouped(query[:, block.rows], groups).contiguous()
-                    asked = _grouped(grad[block.rows].transpose(0, 1), groups).contiguous()
+                    keys, values = (_gapless(states[:, block.first : block.end]) for states in seen)
+                    queries = _gapless(_grouped(query[:, block.rows], groups))
+                    asked = _gapless(_grouped(grad[block.rows].transpose(0, 1), groups))
                     start = None if shift is None else shift[:, block.rows].reshape(groups, -1, 1)
                     scores, bend = _scores(queries, keys, block, scoring, start)
                     weights = torch.softmax(scores, -1).to(value.dtype)
@@ -159,6 +159,11 @@ def _seen(states: Tensor, part: Segment, dtype: torch.dtype) -> Tensor:
 def _grouped(states: Tensor, groups: int) -> Tensor:
     """Queries' states (H, T, D) as (KV, H / KV * T, D)."""
     return states.reshape(groups, -1, states.shape[2])
+
+
+def _gapless(states: Tensor) -> Tensor:
+    """As products like it: of bfloat16 they write out what has gaps, and slowly what is transposed, too."""
+    return states.contiguous() if states.dtype == torch.bfloat16 else states
 
 
 def _by_head(grouped: Tensor, query: Tensor) -> Tensor:

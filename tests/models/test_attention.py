@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch.nn.functional import scaled_dot_product_attention
 
-from engine.models import attention
+from engine.models import attention, attention_scores
 from engine.models.attention import Scoring, Segment, attend
+from engine.models.rounding import rounds_once
 from tests.models.plain_attention import plain_attention
 
 ROW = (Segment(0, 9), Segment(9, 4), Segment(13, 1))
@@ -76,6 +77,7 @@ def by_torch(query, key, value, parts, scoring):
 
 
 LONG = (Segment(0, 200), Segment(200, 77))
+LONG_BRANCHES = (Segment(0, 170), Segment(170, 60, 0, 120), Segment(230, 47, 0, 133))
 
 
 def test_in_float32_it_agrees_with_torchs_own_to_a_millionth():
@@ -85,33 +87,74 @@ def test_in_float32_it_agrees_with_torchs_own_to_a_millionth():
         assert (found - wanted).abs().max() <= 1e-6 * wanted.abs().max()
 
 
-@pytest.mark.parametrize("scale", [0.125, 1.0])
-def test_in_bfloat16_it_is_about_as_exact_as_torchs_own(scale):
-    inputs = [each.detach().bfloat16().requires_grad_() for each in states(6, 2, 277, 64, torch.float32)]
+def errors(function, inputs, parts, scoring):
+    """How far what is found and each gradient are from what float64 gives for the same numbers, of their length."""
     exact = [each.detach().double().requires_grad_() for each in inputs]
-    expected = with_gradients(by_torch, exact, LONG, Scoring(scale))
-
-    def errors(function):
-        found = with_gradients(function, inputs, LONG, Scoring(scale))
-        return [
-            ((one.double() - other).norm() / other.norm()).item()
-            for one, other in zip(found, expected, strict=True)
-        ]
-
-    for own, of_torch in zip(errors(attend), errors(by_torch), strict=True):
-        assert own < 1.5 * of_torch
+    found, wanted = (
+        with_gradients(do, states, parts, scoring) for do, states in ((function, inputs), (attend, exact))
+    )
+    return [
+        ((one.double() - other).norm() / other.norm()).item()
+        for one, other in zip(found, wanted, strict=True)
+    ]
 
 
-def test_nothing_is_kept_but_queries_keys_and_values():
-    inputs, kept = states(4, 2, 14), []
+def narrow_states(times=1.0, off=0.0):
+    """Queries, keys and values in bfloat16, of which queries and keys are `times` as large, and one number is `off`."""
+    query, key, value = (each.detach() for each in states(6, 2, 277, 64, torch.float32))
+    query, key = query * times, key * times
+    if off:
+        query[..., 0] = key[..., 0] = off
+    return [each.bfloat16().requires_grad_() for each in (query, key, value)]
+
+
+# Scores of about 1, 8, 16 and 70 either way, and such as are all near 50 or 200: what the rounding of scores would spoil.
+HARD = [(0.125, 1, 0), (1.0, 1, 0), (0.125, 4, 0), (1.0, 3, 0), (0.125, 1, 20), (0.125, 1, 40)]
+
+
+@pytest.mark.parametrize(("scale", "times", "off"), HARD)
+def test_in_bfloat16_it_is_about_as_exact_as_torchs_own(scale, times, off):
+    inputs = narrow_states(times, off)
+    own, of_torch = (errors(each, inputs, LONG, Scoring(scale)) for each in (attend, by_torch))
+    for one, other in zip(own, of_torch, strict=True):
+        assert one < 1.5 * other
+
+
+@pytest.mark.skipif(not rounds_once(), reason="this processor rounds products by themselves")
+@pytest.mark.parametrize("window", [None, 100])
+@pytest.mark.parametrize(("scale", "times", "off"), HARD)
+def test_weights_formed_anew_in_bfloat16_are_as_good_as_those_of_float32(
+    scale, times, off, window, monkeypatch
+):
+    inputs, scoring, found = narrow_states(times, off), Scoring(scale, window), []
+    for is_there in (True, False):
+        monkeypatch.setattr(attention_scores, "rounds_once", lambda is_there=is_there: is_there)
+        found.append(errors(attend, inputs, LONG_BRANCHES, scoring))
+    for shifted, wide in zip(*found, strict=True):
+        assert shifted < 1.25 * wide
+
+
+def test_where_products_are_rounded_by_themselves_weights_are_made_of_float32(monkeypatch):
+    monkeypatch.setattr(attention_scores, "rounds_once", lambda: False)
+    monkeypatch.setattr(attention, "shifted_scores", None)
+    inputs = narrow_states()
+    assert max(errors(attend, inputs, LONG, Scoring(0.125))) < 0.01
+
+
+@pytest.mark.parametrize("cap", [None, 20.0])
+def test_little_is_kept_but_queries_keys_and_values(cap, monkeypatch):
+    monkeypatch.setattr(attention_scores, "rounds_once", lambda: True)
+    inputs, kept = narrow_states(), []
 
     def keep(tensor):
-        kept.append(tensor.data_ptr())
+        kept.append(tensor)
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        attend(*inputs, ROW, Scoring(1.0))
-    assert kept == [each.data_ptr() for each in inputs]
+        attend(*inputs, LONG, Scoring(1.0, cap=cap))
+    assert [each.data_ptr() for each in kept[:3]] == [each.data_ptr() for each in inputs]
+    numbers = [each.numel() for each in kept[3:]]
+    assert numbers == ([6 * 277] if cap is None else [])  # one for each head of each query
 
 
 def test_autocast_does_not_make_its_scores_narrow():
