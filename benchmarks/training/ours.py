@@ -1,7 +1,9 @@
 """Our side: a worker on a run's folder, as the window and the terminal start it, read from what it told."""
 
 import itertools
+import os
 import shutil
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ from benchmarks.training.taken import Taken
 from engine.job.channel import events_of
 from engine.job.events import Event, Failed, Prepared, Progress, Step
 from engine.job.job import Job, job_from_values
-from engine.library.launch import worker_command
+from engine.library.launch import allocator_settings, worker_command
 from engine.library.runs import create_run
 
 RANK, ALPHA, BETA, RATE, SEED = 16, 32.0, 0.1, 2e-4, 42
@@ -51,7 +53,8 @@ def run_ours(job: Job, folder: Path, environment: Mapping[str, str]) -> Taken:
     """Train in a fresh worker; the run's folder is removed afterwards. Raises RuntimeError when it fails."""
     run = create_run(job, folder / "runs")
     try:
-        cost = run_measured(worker_command(str(run)), folder, environment)
+        own = {**allocator_settings(sys.platform, os.environ), **environment}
+        cost = run_measured(worker_command(str(run)), folder, own)
     except RuntimeError as error:
         raise RuntimeError(f"{error}\n{_fault(events_of(run))}") from None
     taken = read_run(events_of(run), cost, max(1, round(job.train.epochs)))
