@@ -1,7 +1,7 @@
 """All benchmarks with one command: `python3 run.py benchmark [names...] [--quick]`. Writes RESULTS.md.
 
 Only a complete run of all short subjects is written there; a part or a quick one is printed alone. The long subjects
-(`training`: about 40 minutes, `growth`: ten, `grown` and `topics`: eight, `start`: three) run by name alone and have a
+(`training`: about an hour, `growth`: ten, `grown` and `topics`: eight, `start`: three) run by name alone and have a
 file each, which RESULTS.md ends with:
 
     python3 run.py benchmark training                     the whole of it, into TRAINING.md

@@ -79,10 +79,7 @@ class Aims:
 
 @dataclass(frozen=True)
 class Case:
-    """A model, a method and an epoch of so many updates, the first of which warms up and is not timed.
-
-    `repetitions`: how often, unless it is said otherwise. TRL's defaults take minutes an update for large models.
-    """
+    """A model, a method and an epoch of so many updates, the first of which warms up and is not timed."""
 
     name: str
     size: str
@@ -92,9 +89,9 @@ class Case:
     texts: Texts
     variants: tuple[Variant, ...]
     aims: Aims = Aims()
-    repetitions: int = 5
 
 
+REPETITIONS = 5  # of each case, unless it is said otherwise
 ONCE = 1_000
 _NO_MMAP = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**34)}  # glibc keeps what it has
 _LEAN = {"model_init_kwargs": {"dtype": "bfloat16"}, "gradient_checkpointing": False}
@@ -162,13 +159,13 @@ CASES = (
     ),
     Case(
         "0.5B SFT", "0.5B", "sft", 4, 2, QUESTIONS,
-        (*_sft_peers(ONCE), Variant(OURS, "ours"), Variant(PRODUCTS, "products"), *_RECOMPUTING),
-        Aims(default=3.5, tuned=2.2, memory=0.55, memory_recomputing=0.4, products=0.45), 3,
+        (*_sft_peers(), Variant(OURS, "ours"), Variant(PRODUCTS, "products"), *_RECOMPUTING),
+        Aims(default=3.5, tuned=2.2, memory=0.55, memory_recomputing=0.4, products=0.45),
     ),
     Case(
         "0.5B DPO", "0.5B", "dpo", 2, 2, LONG_PAIRS,
         _dpo(every=ONCE),
-        Aims(default=5.0, second_epoch=6.0, memory=0.55), 2,
+        Aims(default=5.0, second_epoch=6.0, memory=0.55),
     ),
 )  # fmt: skip
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmarks.table import Row, Table
 from benchmarks.training.asked import Asked, tell
-from benchmarks.training.cases import CASES, DEFAULT, GROWTH, OURS, QUICK, QUICK_GROWTH, Case
+from benchmarks.training.cases import CASES, DEFAULT, GROWTH, OURS, QUICK, QUICK_GROWTH, REPETITIONS, Case
 from benchmarks.training.figures import MEGABYTE, Measured, rows_of
 from benchmarks.training.ours import job_for
 from benchmarks.training.process import module, run_measured, threads
@@ -109,7 +109,7 @@ def _all_cases(asked: Asked, folder: Path, raw: Raw) -> list[Row]:
     rows = []
     for case in wanted_cases(asked):
         prepared = prepare(case, models_folder(), folder)
-        measured = repeat(prepared, asked.repetitions or (1 if asked.quick else case.repetitions), raw)
+        measured = repeat(prepared, asked.repetitions or (1 if asked.quick else REPETITIONS), raw)
         rows += rows_of(measured)
         if case.name in (START_CASE, QUICK[0].name):
             rows += _start(prepared, asked, raw)
@@ -143,7 +143,8 @@ def _how() -> str:
             "- Set-up is from the process's start to the first update. Recomputing is gradient checkpointing. Peak "
             "memory is the process's largest resident set.",
             "- Products: y and dx of every frozen matrix and the head at learned positions, forward and back, timed "
-            "right beside ours in each repetition; attention's six are counted at the same rate.",
+            "right beside ours in each repetition, in the last layer all but k and v at learned positions alone; "
+            "attention's six are counted at the same rate.",
             _START,
         ]
     )
