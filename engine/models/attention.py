@@ -13,9 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from engine.models.attention_scores import full, hide, may_shift, shift_for, shifted_scores, wide, wide_scores
+from engine.models.attention_scores import full, hide, may_shift, shift_for, shifted_scores, wide_scores
 from engine.models.rounding import has_matrix_units
-from engine.models.tiles import wide_products
+from engine.models.tiles import wide_dtype, wide_products
 
 _ROWS = 128  # of a block's scores for each head of keys: enough for fast products, few enough to stay in the cache
 _FEWEST = 64  # queries of a block
@@ -69,7 +69,7 @@ class _Attention(torch.autograd.Function):
         highest = torch.zeros(query.shape[:2]) if is_shifted else None
         with _products(query):
             for part in parts:
-                keys, values = _seen(key, part, wide(key)), _seen(value, part, value.dtype)
+                keys, values = _seen(key, part, wide_dtype(key.dtype)), _seen(value, part, value.dtype)
                 for block in _blocks(part, len(query) // groups, scoring.window):
                     queries = _grouped(query[:, block.rows], groups)
                     scores, _ = _scores(queries, keys[:, block.first : block.end], block, scoring)
@@ -88,7 +88,9 @@ class _Attention(torch.autograd.Function):
         query, key, value, shift = ctx.saved_tensors
         scoring, groups = ctx.scoring, len(key)
         of_query = _made(query, ctx.parts, query.shape[2])
-        of_key, of_value = (torch.zeros(states.shape, dtype=wide(states)) for states in (key, value))
+        of_key, of_value = (
+            torch.zeros(states.shape, dtype=wide_dtype(states.dtype)) for states in (key, value)
+        )
         with _products(query):
             for part in ctx.parts:
                 seen = _seen(key, part, key.dtype), _seen(value, part, value.dtype)
@@ -150,9 +152,10 @@ def _blocks(part: Segment, group: int, window: int | None) -> Iterator[_Block]:
 def _seen(states: Tensor, part: Segment, dtype: torch.dtype) -> Tensor:
     """The keys or values (KV, S, D) that a sequence sees: the shared beginning, then its own, and zeros for none."""
     count = part.shared + part.length
-    found = torch.zeros(len(states), full(count), states.shape[2], dtype=dtype)
+    found = torch.empty(len(states), full(count), states.shape[2], dtype=dtype)
     found[:, : part.shared] = states[:, part.shared_start : part.shared_start + part.shared]
     found[:, part.shared : count] = states[:, part.start : part.start + part.length]
+    found[:, count:] = 0
     return found
 
 
@@ -178,7 +181,7 @@ def _scores(
     if shift is not None:
         scores, bend = shifted_scores(queries, keys, shift, scoring.scale), None
     else:
-        scores, bend = wide_scores(queries, keys.to(wide(keys)), scoring.scale, scoring.cap)
+        scores, bend = wide_scores(queries, keys.to(wide_dtype(keys.dtype)), scoring.scale, scoring.cap)
     count = block.rows.stop - block.rows.start
     hide(scores.view(-1, count, scores.shape[2]), block.place - block.first, scoring.window)
     return scores, bend

@@ -16,11 +16,6 @@ def full(count: int) -> int:
     return -(-count // _WIDTH) * _WIDTH
 
 
-def wide(states: Tensor) -> torch.dtype:
-    """The numbers that scores and sums are held in."""
-    return torch.promote_types(states.dtype, torch.float32)
-
-
 def wide_scores(
     queries: Tensor, keys: Tensor, scale: float, cap: float | None
 ) -> tuple[Tensor, Tensor | None]:
